@@ -1,0 +1,1 @@
+"""config.yaml: read, checked, and kept as frozen values."""

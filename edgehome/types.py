@@ -1,0 +1,140 @@
+"""The nouns that pass between the parts of edgehome.
+
+Data goes one way: camera -Frame-> recognizer -Scores-> events -Event-> rules -Alert-> outbox.
+Everything here is frozen, imports nothing of ours, and can be imported without numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Severity(StrEnum):
+    """How much an alert matters to the person who gets it."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture, already cropped and scaled for the model. It never leaves the worker."""
+
+    time_s: float
+    """Seconds on the source's monotonic clock; for every duration."""
+    at: datetime
+    """Wall clock with zone, read where the frame was born; for people and schedules."""
+    image: NDArray[np.uint8]
+    """RGB, uint8, (size, size, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the recogniser says of one frame."""
+
+    time_s: float
+    """Seconds on the source's monotonic clock, of the frame."""
+    at: datetime
+    """Wall clock with zone, of the frame."""
+    probabilities: Mapping[str, float]
+    """Probability by label, 0-1, pooled over the recogniser's window."""
+    frame: int = 0
+    """Frames processed since the worker started, this one included."""
+    skipped: int = 0
+    """Frames that the source produced and nobody looked at, since the worker started."""
+    inference_ms: float = 0.0
+    """Milliseconds that this frame took in the recogniser."""
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Return the `count` most probable labels, the most probable first, ties by label."""
+        return sorted(self.probabilities.items(), key=lambda item: (-item[1], item[0]))[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The onset or the offset of an activity."""
+
+    time_s: float
+    """Seconds on the source's monotonic clock, of the frame that changed it."""
+    at: datetime
+    """Wall clock with zone, of that frame."""
+    activity: str
+    """A group from the config, or a model label."""
+    edge: Literal["onset", "offset"]
+    score: float
+    """Smoothed score at that moment, 0-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One condition of a rule, as it stood when the rule was judged."""
+
+    condition: str
+    """The condition in the config's own words, for example `fighting above`."""
+    value: str
+    """What was measured, for example `0.83`."""
+    threshold: str
+    """What was asked for, for example `0.6`."""
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule fired. Raised means that the outbox has committed it."""
+
+    id: str
+    """Unique for ever; the same on every copy that is ever sent."""
+    at: datetime
+    """Wall clock with zone, of the frame on which the rule fired."""
+    rule: str
+    label: str
+    """The activity that the rule watches."""
+    severity: Severity
+    message: str
+    score: float
+    """Smoothed score of the activity at that moment, 0-1."""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps edgehome from its work, told to the person who can act."""
+
+    code: str
+    """Stable, lower_snake_case: `camera_missing`, `model_refused`, `config_invalid`."""
+    message: str
+    """What is wrong, as a sentence."""
+    remedy: str
+    """What to do about it, as a sentence."""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class EdgehomeError(Exception):
+    """Raised for a fault of the world or of the user's input, with a remedy; never for a bug."""
+
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
+        self.problem = Problem(code, message, remedy)
+        super().__init__(str(self.problem))
+
+
+class CameraError(EdgehomeError):
+    """Raised when a source cannot be opened or stops giving frames."""
+
+
+class ModelError(EdgehomeError):
+    """Raised when a model file cannot be used."""
+
+
+class OutboxError(EdgehomeError):
+    """Raised when the outbox cannot keep an alert."""
