@@ -106,6 +106,16 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT message that is to be published."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    qos: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that keeps edgehome from its work, told to the person who can act."""
 
