@@ -1,0 +1,171 @@
+"""The import table: who may import what. It keeps the walls where they are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "edgehome"
+
+OWNERS = {
+    "picamera2": {"edgehome.camera.pi"},
+    "libcamera": {"edgehome.camera.pi"},
+    "av": {"edgehome.camera.video"},
+    "ai_edge_litert": {"edgehome.recognizer.litert"},
+    "tflite_runtime": {"edgehome.recognizer.litert"},
+    "paho": {"edgehome.mqtt"},
+    "sqlite3": {"edgehome.outbox"},
+    "yaml": {"edgehome.config.document"},
+}
+"""An outside thing and the only modules that may import it."""
+
+VISION = {
+    "edgehome.camera",
+    "edgehome.recognizer.litert",
+    "edgehome.recognizer.head",
+    "edgehome.worker",
+    "edgehome.bench",
+}
+"""What lives in the vision worker: it needs numpy, the supervisor must do without."""
+
+ALLOWED = {
+    "edgehome": set(),
+    "edgehome.types": set(),
+    "edgehome.systemd": set(),
+    "edgehome.ladder": set(),
+    "edgehome.config": {"edgehome.types", "edgehome.config"},
+    "edgehome.events": {"edgehome.types", "edgehome.config"},
+    "edgehome.rules": {"edgehome.types", "edgehome.config", "edgehome.events"},
+    "edgehome.homeassistant": {"edgehome.types", "edgehome.config", "edgehome.homeassistant"},
+    "edgehome.outbox": {"edgehome.types"},
+    "edgehome.mqtt": {"edgehome.types", "edgehome.config"},
+    "edgehome.delivery": {
+        "edgehome.types", "edgehome.config", "edgehome.outbox", "edgehome.mqtt",
+    },
+    "edgehome.camera": {"edgehome.types", "edgehome.camera"},
+    "edgehome.recognizer": {"edgehome.types", "edgehome.recognizer"},
+    "edgehome.messages": {"edgehome.types"},
+    "edgehome.process": {"edgehome.types", "edgehome.messages", "edgehome.ladder"},
+}  # fmt: skip
+"""A module or package and the modules of ours that it may import."""
+
+COMPOSERS = {
+    "edgehome.app", "edgehome.node", "edgehome.worker", "edgehome.replay", "edgehome.doctor",
+    "edgehome.bench", "edgehome.__main__",
+}  # fmt: skip
+"""These put the parts together and may import any of them."""
+
+PURE = ("edgehome.events", "edgehome.rules", "edgehome.homeassistant", "edgehome.ladder")
+FORBIDDEN_IN_PURE = {"time", "threading", "socket", "random", "subprocess", "os", "uuid", "secrets"}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names that a file imports, those for type checkers apart."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            assert node.level == 0, f"{path}: write imports in full"
+            names |= {f"{base}.{alias.name}" for alias in node.names} | {base}
+    return names
+
+
+def within(name: str, allowed: set[str]) -> bool:
+    return any(name == item or name.startswith(item + ".") for item in allowed)
+
+
+def rule_for(module: str) -> set[str] | None:
+    """Return what a module may import: its own entry, or that of the package around it."""
+    if module in COMPOSERS:
+        return None
+    name = module
+    while name not in ALLOWED:
+        name = name.rpartition(".")[0]
+    return ALLOWED[name] if name != "edgehome" or module == "edgehome" else set()
+
+
+def breaches(found: dict[str, Path]) -> list[str]:
+    wrong = []
+    for module, path in found.items():
+        allowed = rule_for(module)
+        for name in sorted(imports(path)):
+            owners = OWNERS.get(name.partition(".")[0])
+            if owners and module not in owners:
+                wrong.append(f"{module} imports {name}, which only {owners} may")
+            ours = name.startswith("edgehome.") and (name in found)
+            if ours and allowed is not None and not within(name, allowed):
+                wrong.append(f"{module} imports {name}")
+            if within(module, set(PURE)) and name.partition(".")[0] in FORBIDDEN_IN_PURE:
+                wrong.append(f"{module} is pure and imports {name}")
+    return wrong
+
+
+def test_every_module_keeps_to_the_import_table() -> None:
+    assert breaches(modules()) == []
+
+
+def test_no_package_has_a_name_that_says_nothing() -> None:
+    empty = {"utils", "util", "core", "common", "services", "managers", "helpers"}
+    assert not [name for name in modules() if empty & set(name.split("."))]
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("edgehome.rules", "import sqlite3"),
+        ("edgehome.events", "from edgehome import outbox"),
+        ("edgehome.types", "from edgehome.config.types import Rule"),
+        ("edgehome.app", "import paho.mqtt.client"),
+        ("edgehome.rules", "import time"),
+    ],
+)
+def test_the_table_bites(tmp_path: Path, module: str, line: str) -> None:
+    """A breach put into a copy of each module is found, so the test can fail."""
+    found = modules()
+    if module not in found:
+        pytest.fail(f"{module} does not exist")
+    copy = tmp_path / "copy.py"
+    copy.write_text(found[module].read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+    assert breaches({**found, module: copy})
+
+
+def test_modules_stay_small() -> None:
+    long = {name: n for name, p in modules().items() if (n := len(p.read_text().splitlines())) > 300}
+    assert long == {}
+
+
+def test_the_supervisor_imports_without_numpy() -> None:
+    probe = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "import edgehome.app, edgehome.rules, edgehome.events, edgehome.delivery, edgehome.__main__\n"
+        "assert 'ai_edge_litert' not in sys.modules and 'av' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
