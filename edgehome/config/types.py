@@ -1,6 +1,7 @@
-"""The configuration as frozen values: each key once, with its unit and its default.
+"""The configuration as frozen values: each key described once, with its unit and its default.
 
-`config.yaml` is the commented sample of the same; `reader.py` fills these from YAML.
+`option()` ties a field to the way it is read; `reader.py` walks these to read a file. The words
+in `about` are for the person who edits config.yaml.
 """
 
 from __future__ import annotations
@@ -8,39 +9,87 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
+from typing import Any
 
+from edgehome.config import values
 from edgehome.types import Severity
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """How one key of config.yaml is read, and what it is for."""
+
+    parse: values.Parser
+    about: str
+    key: str
+    """The key's name where Python does not allow it or the unit is in the field's name."""
+
+
+def option(parse: values.Parser, default: object, about: str, *, key: str = "") -> Any:  # noqa: ANN401
+    """Return a dataclass field that carries its `Option`."""
+    return field(default=default, metadata={"option": Option(parse, about, key)})
+
+
+def section(kind: type) -> Any:  # noqa: ANN401
+    """Return a dataclass field for a part of the file with keys of its own."""
+    return field(default_factory=kind, metadata={"section": kind})
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    name: str = "Edgehome"
-    """The device's name in Home Assistant."""
-    id: str = ""
-    """Stable identity in topics and entities; empty means: made from the machine's id."""
+    """Who this node is."""
+
+    name: str = option(values.text, "Edgehome", "The device's name in Home Assistant.")
+    id: str = option(
+        values.identity, "", "Identity in topics; without one it is made from the machine's own."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    source: str = "pi"
-    """`pi`, a video file, an RTSP address, or a V4L2 device such as /dev/video0."""
+    """Where the pictures come from."""
+
+    source: str = option(
+        values.source, "pi", "pi, a video file, rtsp://... or a device such as /dev/video0."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizerConfig:
-    model: Path = Path("models/model.tflite")
-    """A MoViNet-stream .tflite file; a relative path is relative to the config file."""
-    threads: int = 2
-    """CPU threads for inference."""
-    delegate: str = ""
-    """An external delegate such as libedgetpu.so.1; empty means the CPU."""
-    window_s: float = 10.0
-    """Seconds over which a frame's embeddings are pooled."""
+    """The network and how it runs."""
+
+    model: Path = option(
+        values.path, Path("models/model.tflite"), "A MoViNet-stream .tflite file."
+    )
+    threads: int = option(
+        values.Within(values.integer, 1, 16, "1 to 16"), 2, "CPU threads for inference."
+    )
+    delegate: str = option(
+        values.optional_text, "", "An accelerator's library such as libedgetpu.so.1."
+    )
+    window_s: float = option(
+        values.Within(values.duration, 0.5, 60, "500ms to 60s"),
+        10.0,
+        "How much of the past one judgement takes in.",
+        key="window",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EventsConfig:
+    """How scores become onsets and offsets."""
+
+    smoothing_s: float = option(
+        values.Within(values.duration, 0, 60, "0s to 60s"),
+        1.0,
+        "Time constant of the smoothing of scores.",
+        key="smoothing",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A named group of model labels."""
+    """A named group of model labels; a plain label is a group of one."""
 
     name: str
     labels: tuple[str, ...]
@@ -53,11 +102,21 @@ class Between:
     start: time
     end: time
 
-    def __contains__(self, moment: object) -> bool:
-        if not isinstance(moment, datetime):
-            return False
-        now = moment.timetz().replace(tzinfo=None)
-        if self.start <= self.end:
+    @classmethod
+    def parse(cls, value: str) -> Between:
+        """Return the schedule of `22:00-06:00`; raise ValueError for anything else."""
+        start, dash, end = value.partition("-")
+        if not dash:
+            raise ValueError(f"{value!r} is not a span of the day; write for example 22:00-06:00")
+        between = cls(values.time_of_day(start), values.time_of_day(end))
+        if between.start == between.end:
+            raise ValueError("begins when it ends; leave it out for the whole day")
+        return between
+
+    def __contains__(self, moment: datetime) -> bool:
+        """Return whether the moment's own wall clock is within the schedule."""
+        now = moment.time()
+        if self.start < self.end:
             return self.start <= now < self.end
         return now >= self.start or now < self.end
 
@@ -67,55 +126,82 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    name: str
-    when: Activity
-    """The activity to watch; a plain model label is a group of one."""
-    above: float = 0.6
-    """Smoothed score at which the activity begins, 0-1."""
-    below: float = 0.4
-    """Smoothed score at which it ends, 0-1, at most `above`."""
-    for_s: float = 0.0
-    """Seconds that it must last before the alert."""
-    repeat_interval_s: float = 300.0
-    """Seconds before a rule that fires again sends another alert."""
-    between: Between | None = None
-    severity: Severity = Severity.WARNING
-    message: str = "{label} ({score:.0%})"
-    """May name the alert's own fields: {rule}, {label}, {score}, {severity}, {at}."""
+    """When to tell whom what."""
 
-
-@dataclass(frozen=True, slots=True)
-class EventsConfig:
-    smoothing_s: float = 1.0
-    """Time constant, in seconds, of the smoothing of scores."""
+    name: str = option(values.text, "", "What the rule is called in alerts and in Home Assistant.")
+    when: Activity = option(
+        values.text, Activity("", ()), "An activity of this file, or a label of the model."
+    )
+    above: float = option(values.probability, 0.6, "Score at which the activity begins, 0 to 1.")
+    below: float = option(
+        values.probability, 0.4, "Score at which it ends; two thirds of `above` when left out."
+    )
+    for_s: float = option(
+        values.Within(values.duration, 0, 86400, "0s to 24h"),
+        0.0,
+        "How long it must last before the alert.",
+        key="for",
+    )
+    repeat_interval_s: float = option(
+        values.Within(values.duration, 0, 604800, "0s to 7d"),
+        300.0,
+        "The least time between two alerts of this rule.",
+        key="repeat_interval",
+    )
+    between: Between | None = option(
+        Between.parse, None, "Time of day at which it holds, for example 22:00-06:00."
+    )
+    severity: Severity = option(values.severity, Severity.WARNING, "info, warning or critical.")
+    message: str = option(
+        values.message,
+        "{label} ({score:.0%})",
+        "What the alert says; may name {rule}, {label}, {score:.0%}, {severity} and {at:%H:%M}.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
-    host: str = "localhost"
-    port: int = 1883
-    username: str = ""
-    password_file: Path | None = None
-    """A file that only its owner may read; systemd's credential `mqtt-password` goes first."""
-    tls: bool = False
-    ca_file: Path | None = None
-    """The home's own certificate authority; empty means the system's."""
-    discovery_prefix: str = "homeassistant"
-    birth_topic: str = "homeassistant/status"
+    """The home's broker."""
+
+    host: str = option(values.host, "localhost", "The broker's name or address.")
+    port: int = option(
+        values.Within(values.integer, 1, 65535, "1 to 65535"), 1883, "8883 is usual with tls."
+    )
+    username: str = option(values.optional_text, "", "The broker's user for this node.")
+    password_file: Path | None = option(
+        values.path, None, "Holds the password and nothing else; only its owner may read it."
+    )
+    tls: bool = option(values.boolean, False, "Encrypt, and check who the broker is.")
+    ca_file: Path | None = option(
+        values.path, None, "The home's own certificate authority; else the system's are used."
+    )
+    discovery_prefix: str = option(
+        values.topic, "homeassistant", "Home Assistant's discovery prefix."
+    )
+    birth_topic: str = option(
+        values.topic, "homeassistant/status", "Where Home Assistant says that it is there."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorConfig:
-    allow_reboot: bool = False
-    """Reboot (at most three times a day) when the camera's driver no longer lets go."""
+    """What the node may do to keep itself alive."""
+
+    allow_reboot: bool = option(
+        values.boolean,
+        False,
+        "Reboot, at most three times a day, when the camera's driver hangs for good.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    device: DeviceConfig = field(default_factory=DeviceConfig)
-    camera: CameraConfig = field(default_factory=CameraConfig)
-    recognizer: RecognizerConfig = field(default_factory=RecognizerConfig)
-    events: EventsConfig = field(default_factory=EventsConfig)
+    """The whole file."""
+
+    device: DeviceConfig = section(DeviceConfig)
+    camera: CameraConfig = section(CameraConfig)
+    recognizer: RecognizerConfig = section(RecognizerConfig)
+    events: EventsConfig = section(EventsConfig)
     rules: tuple[Rule, ...] = ()
-    mqtt: MqttConfig = field(default_factory=MqttConfig)
-    supervisor: SupervisorConfig = field(default_factory=SupervisorConfig)
+    mqtt: MqttConfig = section(MqttConfig)
+    supervisor: SupervisorConfig = section(SupervisorConfig)
