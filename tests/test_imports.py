@@ -155,7 +155,9 @@ def test_the_table_bites(tmp_path: Path, module: str, line: str) -> None:
 
 
 def test_modules_stay_small() -> None:
-    long = {name: n for name, p in modules().items() if (n := len(p.read_text().splitlines())) > 300}
+    long = {
+        name: n for name, p in modules().items() if (n := len(p.read_text().splitlines())) > 300
+    }
     assert long == {}
 
 

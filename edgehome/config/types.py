@@ -58,9 +58,7 @@ class CameraConfig:
 class RecognizerConfig:
     """The network and how it runs."""
 
-    model: Path = option(
-        values.path, Path("models/model.tflite"), "A MoViNet-stream .tflite file."
-    )
+    model: Path = option(values.path, Path("models/model.tflite"), "A MoViNet-stream .tflite file.")
     threads: int = option(
         values.Within(values.integer, 1, 16, "1 to 16"), 2, "CPU threads for inference."
     )

@@ -74,7 +74,9 @@ def topic(value: str) -> str:
 def host(value: str) -> str:
     """Return a host name or address, without scheme and port."""
     if "://" in value:
-        raise ValueError(f"is a name or an address only; did you mean {urlsplit(value).hostname!r}?")
+        raise ValueError(
+            f"is a name or an address only; did you mean {urlsplit(value).hostname!r}?"
+        )
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|[0-9a-fA-F:]{2,45}", value):
         raise ValueError("is not a host name or an address")
     return value
@@ -155,7 +157,9 @@ def severity(value: str) -> Severity:
         return Severity(value)
     except ValueError:
         known = [str(item) for item in Severity]
-        raise ValueError(f"{value!r} is not one of {', '.join(known)}{suggest(value, known)}") from None
+        raise ValueError(
+            f"{value!r} is not one of {', '.join(known)}{suggest(value, known)}"
+        ) from None
 
 
 def path(value: str) -> Path:
