@@ -1,0 +1,64 @@
+"""The topics of one node, all under its base; only `<id>` and rule slugs are in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Every topic of the node of one identity."""
+
+    identity: str
+    """`<id>`: see `device_identity`."""
+
+    @property
+    def base(self) -> str:
+        """What all topics but the discovery topic begin with."""
+        return f"edgehome/{self.identity}"
+
+    @property
+    def availability(self) -> str:
+        """`online` or `offline`, retained; the broker says `offline` when the node is lost."""
+        return f"{self.base}/availability"
+
+    @property
+    def state(self) -> str:
+        """What the node sees and what ails it: one JSON object, retained."""
+        return f"{self.base}/state"
+
+    @property
+    def alert(self) -> str:
+        """Each alert once (more than once after an outage, with the same id), not retained."""
+        return f"{self.base}/alert"
+
+    @property
+    def last_alert(self) -> str:
+        """The newest alert, retained: for whoever was away."""
+        return f"{self.base}/alert/last"
+
+    @property
+    def heartbeat(self) -> str:
+        """The counters, sent while the node works, not retained."""
+        return f"{self.base}/heartbeat"
+
+    @property
+    def armed(self) -> str:
+        """`ON` or `OFF`, retained."""
+        return f"{self.base}/armed"
+
+    def rule(self, slug: str) -> str:
+        """Return the topic that is `ON` while the rule fires, retained."""
+        return f"{self.base}/rule/{slug}"
+
+    def rule_attributes(self, slug: str) -> str:
+        """Return the topic of the rule's last alert, retained."""
+        return f"{self.base}/rule/{slug}/attributes"
+
+    def command(self, key: str) -> str:
+        """Return the topic on which Home Assistant asks the node to change `key`."""
+        return f"{self.base}/{key}/set"
+
+    def discovery(self, prefix: str) -> str:
+        """Return the topic of the one discovery message of the device, retained."""
+        return f"{prefix}/device/{self.identity}/config"
