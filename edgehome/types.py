@@ -72,6 +72,8 @@ class Event:
     edge: Literal["onset", "offset"]
     score: float
     """Smoothed score at that moment, 0-1."""
+    threshold: float
+    """The score that was crossed: `above` for an onset, `below` for an offset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def parse(data: bytes) -> Node:
             _words(error), _mark(error.problem_mark or error.context_mark)
         ) from None
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, IndexError) as error:
-        # The pure-Python loader lets these out for some malformed input: yaml/pyyaml has no one error.
+        # Lets these out for some malformed input: PyYAML has no one error of its own.
         raise DocumentError(f"is not YAML: {error}".replace("\n", " "), Mark(1, 1)) from None
     return Mapping((), Mark(1, 1)) if root is None else _convert(root)
 

@@ -1,0 +1,118 @@
+"""What the worker and the supervisor say to each other over their socket pair.
+
+One packet is one message: a line of JSON, and for scores the probabilities as float32 behind it
+(600 labels are 2.4 kB; as JSON they would be five times that, five times a second). Labels are
+said once, in `Ready`. Only the worker's own words come in here, yet a worker can be hit by a
+corrupt model, so whatever does not decode is a `MessageError`.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from edgehome.types import Problem, Scores
+
+MAX_BYTES = 192 * 1024
+
+
+class MessageError(ValueError):
+    """Raised when a packet is none of the messages below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Supervisor to worker, first: what to look at and with what."""
+
+    source: str
+    model: str
+    threads: int
+    delegate: str
+    window_s: float
+    """Seconds over which embeddings are pooled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Worker to supervisor: the model is loaded; frames follow."""
+
+    labels: tuple[str, ...]
+    rate: float
+    """Frames a second that the model wants."""
+    sha256: str
+    runtime: str
+    pooling: str
+    degraded: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Worker to supervisor, last: why it ends."""
+
+    problem: Problem
+
+
+Message = Ready | Failure | Scores
+
+
+def encode_settings(settings: Settings) -> bytes:
+    """Return the packet of the supervisor's one message."""
+    return json.dumps(asdict(settings)).encode()
+
+
+def decode_settings(packet: bytes) -> Settings:
+    """Return the supervisor's settings; raises MessageError."""
+    try:
+        return Settings(**json.loads(packet))
+    except (ValueError, TypeError) as error:
+        raise MessageError(f"not settings: {error}") from None
+
+
+def encode(message: Message) -> bytes:
+    """Return the packet of a worker's message."""
+    if isinstance(message, Scores):
+        head: dict[str, Any] = {
+            "kind": "scores",
+            "time_s": message.time_s,
+            "at": message.at.isoformat(),
+            "frame": message.frame,
+            "skipped": message.skipped,
+            "inference_ms": message.inference_ms,
+        }
+        return (
+            json.dumps(head).encode() + b"\n" + array("f", message.probabilities.values()).tobytes()
+        )
+    return json.dumps({"kind": type(message).__name__.lower(), **asdict(message)}).encode()
+
+
+def decode(packet: bytes, labels: Sequence[str]) -> Message:
+    """Return a worker's message; `labels` are those of its `Ready`. Raises MessageError."""
+    line, _, tail = packet.partition(b"\n")
+    try:
+        head = json.loads(line)
+        kind = head.pop("kind")
+        if kind == "scores":
+            values = array("f", tail)
+            return Scores(
+                time_s=float(head["time_s"]),
+                at=datetime.fromisoformat(head["at"]),
+                probabilities=dict(zip(labels, values, strict=True)),
+                frame=int(head["frame"]),
+                skipped=int(head["skipped"]),
+                inference_ms=float(head["inference_ms"]),
+            )
+        if kind == "ready":
+            degraded = head.pop("degraded")
+            return Ready(
+                **{**head, "labels": tuple(head["labels"])},
+                degraded=Problem(**degraded) if degraded else None,
+            )
+        if kind == "failure":
+            return Failure(Problem(**head["problem"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MessageError(f"not a message of the worker: {error!r}") from None
+    raise MessageError(f"the worker has no message {kind!r}")
