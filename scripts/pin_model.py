@@ -1,0 +1,58 @@
+"""Copy a model to where the service reads it, with a manifest that pins it.
+
+Usage: pin_model.py MODEL FOLDER. Writes FOLDER/model.tflite and FOLDER/model.json. From then on the
+service refuses any other file there. Exits 66 with a sentence when the model cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from edgehome.recognizer.manifest import Manifest, load_model
+from edgehome.types import ModelError
+
+NO_INPUT = 66
+
+
+def fields_of(manifest: Manifest, model: Path) -> dict[str, object]:
+    """Return the manifest as the JSON object that lies beside a model."""
+    return {
+        "name": manifest.name,
+        "sha256": manifest.sha256,
+        "labels": list(manifest.labels),
+        "rate": manifest.rate,
+        "size": manifest.size,
+        "crop": manifest.crop,
+        "range": [manifest.low, manifest.high],
+        "licence": manifest.licence or "unknown",
+        "source": manifest.source or str(model),
+    }
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write the file in one step, readable for all."""
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(data)
+    temporary.chmod(0o644)
+    temporary.replace(path)
+
+
+def main(model: Path, folder: Path) -> int:
+    """Copy and pin; return the exit status."""
+    try:
+        manifest, data = load_model(model)
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return NO_INPUT
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    text = json.dumps(fields_of(manifest, model), indent=2, ensure_ascii=False) + "\n"
+    write(folder / "model.tflite", data)
+    write(folder / "model.json", text.encode())
+    print(f"{manifest.name}: {len(manifest.labels)} labels, SHA-256 {manifest.sha256[:12]}...")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
