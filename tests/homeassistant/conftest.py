@@ -1,0 +1,67 @@
+"""One real Home Assistant for all tests here. It takes minutes, so it has to be asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .broker import MOSQUITTO, Broker
+from .harness import HomeAssistant
+from .installation import home_assistant_python
+from .node import Client, StandInNode
+
+HERE = Path(__file__).parent
+HOW_TO = HERE.parents[1] / "docs" / "how-to" / "home-assistant.md"
+IDENTITY = "edgehome_1a2b3c4d"
+"""The id that the documentation uses."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("EDGEHOME_TEST_HA") == "1":
+        return
+    skip = pytest.mark.skip(reason="takes minutes and a Home Assistant: set EDGEHOME_TEST_HA=1")
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(skip)
+
+
+def documented(kind: str) -> list[str]:
+    """Return the fenced blocks of one kind in the how-to, as they stand there."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", HOW_TO.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A mosquitto with exactly the permissions that the how-to gives."""
+    if not MOSQUITTO:
+        pytest.fail("no mosquitto: apt-get install mosquitto")
+    (acl,) = documented("acl")
+    with Broker(tmp_path_factory.mktemp("broker"), acl).running() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def home(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HomeAssistant]:
+    folder = tmp_path_factory.mktemp("home") / "config"
+    python = home_assistant_python()
+    with HomeAssistant(python=python, folder=folder, broker=broker).running() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def listener(broker: Broker) -> Iterator[Client]:
+    """Receives what automations publish under `test/`, and nothing of the node's own."""
+    with Client(broker.port, user="test", topics=["test/#"]).running() as client:
+        yield client
+
+
+@pytest.fixture
+def node(broker: Broker) -> Iterator[StandInNode]:
+    topics = [f"edgehome/{IDENTITY}/+/set"]
+    will = f"edgehome/{IDENTITY}/availability"
+    with Client(broker.port, user="edgehome", topics=topics).running(will) as client:
+        yield StandInNode(client, IDENTITY)

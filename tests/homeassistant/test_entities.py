@@ -1,0 +1,225 @@
+"""What the real Home Assistant makes of our messages, sent by a stand-in node."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+
+from edgehome.config.types import Activity, Config, DeviceConfig, Rule
+from edgehome.homeassistant import (
+    NodeStatus,
+    RuleStatus,
+    alert_payload,
+    announced_components,
+    discovery,
+    heartbeat,
+    state_messages,
+)
+from edgehome.types import Alert, Evidence, Message, Problem, Severity
+
+from .broker import wait_until
+from .conftest import IDENTITY, documented
+from .harness import HomeAssistant
+from .node import Client, StandInNode
+
+ENTITIES = {
+    "event.front_door_alert",
+    "binary_sensor.front_door_rule_fight",
+    "binary_sensor.front_door_rule_fall",
+    "sensor.front_door_activity",
+    "sensor.front_door_confidence",
+    "sensor.front_door_last_alert",
+    "binary_sensor.front_door_problem",
+    "switch.front_door_armed",
+    "sensor.front_door_frames_per_second",
+    "sensor.front_door_inference_ms",
+    "sensor.front_door_worker_restarts",
+    "sensor.front_door_pending",
+    "sensor.front_door_dropped",
+    "sensor.front_door_started",
+    "sensor.front_door_version",
+}
+"""All but the two counters that are off by default."""
+
+
+def make_alert(identifier: str, rule: str = "Fight") -> Alert:
+    return Alert(
+        id=identifier,
+        at=datetime.now(UTC),
+        rule=rule,
+        label="fighting",
+        severity=Severity.CRITICAL,
+        message="fighting (83%) in the hall",
+        score=0.83,
+        evidence=(Evidence("fighting above", "0.83", "0.6", met=True),),
+    )
+
+
+def announcement(*rules: str, before: bytes = b"") -> Message:
+    config = Config(
+        device=DeviceConfig(name="Front door"),
+        rules=tuple(Rule(name, Activity("fighting", ("fighting",))) for name in rules),
+    )
+    return discovery(config, IDENTITY, ["fighting"], "1.2.3", announced_components(before))
+
+
+def status(**changes: Any) -> NodeStatus:
+    known: dict[str, Any] = {
+        "rules": (RuleStatus("Fight"), RuleStatus("Fall")),
+        "last_alert": make_alert("before"),
+        "frames": 12,
+        "frames_per_second": 4.96,
+        "inference_ms": 81.2,
+    }
+    started = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+    return NodeStatus(IDENTITY, "1.2.3", started, **{**known, **changes})
+
+
+@pytest.fixture(autouse=True)
+def announced(home: HomeAssistant, node: StandInNode) -> None:
+    node.online(announcement("Fight", "Fall"), *state_messages(status()))
+    home.wait_state("switch.front_door_armed", "on")
+    wait_until(lambda: beats_arrive(home, node), "the heartbeat")
+
+
+def beats_arrive(home: HomeAssistant, node: StandInNode) -> bool:
+    """Send one and say whether one has arrived: a subscription takes Home Assistant a second."""
+    node.say(heartbeat(status()))
+    return home.state("sensor.front_door_pending") == "0"
+
+
+def republish(home: HomeAssistant, identifier: str, trigger: dict[str, Any], payload: str) -> None:
+    """Make an automation that publishes what it was given on `test/<identifier>`."""
+    action = {
+        "action": "mqtt.publish",
+        "data": {"topic": f"test/{identifier}", "payload": payload},
+    }
+    automation = {"alias": identifier, "triggers": [trigger], "actions": [action]}
+    home.add_automation(identifier, automation)
+
+
+def test_every_entity_is_accepted_and_nothing_is_complained_about(home: HomeAssistant) -> None:
+    assert home.device_entities("switch.front_door_armed") == ENTITIES
+    assert home.devices() == 1
+    states = {entity: home.state(entity) for entity in sorted(ENTITIES)}
+    assert states.pop("event.front_door_alert") == "unknown", "no alert has been sent yet"
+    assert not set(states.values()) & {"unknown", "unavailable", "missing"}, states
+    assert home.complaints() == []
+    assert home.repairs() == 0
+
+
+def test_states_arrive_as_they_were_meant(home: HomeAssistant, node: StandInNode) -> None:
+    alert = make_alert("meant")
+    firing = (RuleStatus("Fight", firing=True, last_alert=alert), RuleStatus("Fall"))
+    now = status(rules=firing, activity="fighting", confidence=0.83, last_alert=alert)
+    node.say(*state_messages(now))
+    home.wait_state("binary_sensor.front_door_rule_fight", "on")
+    rule = home.entity("binary_sensor.front_door_rule_fight")["attributes"]
+    assert rule["friendly_name"] == "Front door Fight"
+    assert rule["device_class"] == "safety"
+    assert rule["id"] == "meant"
+    assert home.state("binary_sensor.front_door_rule_fall") == "off"
+    home.wait_state("sensor.front_door_activity", "fighting")
+    assert home.state("sensor.front_door_confidence") == "83"
+    last = home.entity("sensor.front_door_last_alert")
+    assert datetime.fromisoformat(last["state"]) == alert.at.replace(microsecond=0)
+    assert last["attributes"]["message"] == "fighting (83%) in the hall"
+    assert home.state("sensor.front_door_frames_per_second") == "5.0"
+    assert home.state("sensor.front_door_started") == "2026-03-01T08:00:00+00:00"
+
+
+def test_what_is_not_known_yet_is_unknown_without_a_complaint(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    node.say(heartbeat(status(frames_per_second=None, inference_ms=None)))
+    home.wait_state("sensor.front_door_inference_ms", "unknown")
+    assert home.complaints() == []
+
+
+def test_an_automation_on_a_problem_sees_its_remedy(
+    home: HomeAssistant, node: StandInNode, listener: Client
+) -> None:
+    trigger = {
+        "trigger": "state",
+        "entity_id": "binary_sensor.front_door_problem",
+        "to": "on",
+        "from": "off",
+    }
+    republish(home, "problem", trigger, "{{ trigger.to_state.attributes.problems | to_json }}")
+    problem = Problem("camera_missing", "No camera found.", "Is the cable {{ seated }}?")
+    node.say(*state_messages(status(problems=(problem,))))
+    assert listener.wait_for("test/problem") == [
+        {
+            "code": "camera_missing",
+            "message": "No camera found.",
+            "remedy": "Is the cable {{ seated }}?",
+        }
+    ]
+
+
+def test_the_documented_automations_load_and_tell_an_alert_once(
+    home: HomeAssistant, node: StandInNode, listener: Client
+) -> None:
+    for index, text in enumerate(documented("yaml")):
+        home.add_automation(f"documented_{index}", yaml.safe_load(text))
+    trigger = {
+        "trigger": "event",
+        "event_type": "call_service",
+        "event_data": {"domain": "persistent_notification"},
+    }
+    republish(home, "told", trigger, "{{ trigger.event.data.service_data | to_json }}")
+
+    for identifier in ("first", "first", "second"):  # the same again is not news
+        node.alert(alert_payload(make_alert(identifier), "fight"))
+    wait_until(lambda: len(listener.payloads("test/told")) == 2, "two notifications")
+    assert listener.wait_for("test/told") == {
+        "notification_id": "second",
+        "title": "Fight",
+        "message": "fighting (83%) in the hall",
+    }
+
+
+def test_an_alert_of_a_rule_that_is_gone_still_arrives(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    node.alert(alert_payload(make_alert("late", rule="Old"), "old"))
+
+    def event() -> dict[str, Any]:
+        attributes: dict[str, Any] = home.entity("event.front_door_alert")["attributes"]
+        return attributes
+
+    wait_until(lambda: event().get("id") == "late", "the alert")
+    assert event()["event_type"] == "other"
+    assert event()["rule"] == "Old"
+    assert event()["evidence"][0]["met"] is True
+    assert home.complaints() == []
+
+
+def test_the_armed_switch_reaches_the_node_and_comes_back(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    home.call("switch", "turn_off", "switch.front_door_armed")
+    assert node.wait_armed() is False
+    assert home.state("switch.front_door_armed") == "on", "it must wait for the node's word"
+    node.say(*state_messages(status(armed=False)))
+    home.wait_state("switch.front_door_armed", "off")
+
+
+def test_the_entity_of_a_removed_rule_goes_and_the_others_stay(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    before = announcement("Fight", "Fall")
+    after = announcement("Fight", before=before.payload)
+    node.say(after)
+    home.wait_state("binary_sensor.front_door_rule_fall", "missing")
+    gone = {"binary_sensor.front_door_rule_fall"}
+    assert home.device_entities("switch.front_door_armed") == ENTITIES - gone
+
+    home.stop()  # it is forgotten for good, not only until the next start
+    home.start()
+    home.wait_state("switch.front_door_armed", "on")
+    assert home.device_entities("switch.front_door_armed") == ENTITIES - gone
+    assert home.complaints() == []
