@@ -34,15 +34,18 @@ class ConfigError:
         return f"{self.file}:{self.line}:{self.column}: {where}{self.message}"
 
 
+LabelsOf = Callable[[Path], Collection[str] | None]
+"""A model's labels, or None when they cannot be known and are not to be checked."""
+
+
 def read(
-    data: bytes, *, file: str, folder: Path, labels: Collection[str] | None = None
+    data: bytes, *, file: str, folder: Path, labels_of: LabelsOf
 ) -> tuple[Config | None, list[ConfigError]]:
     """Return the configuration, or None and every mistake that was found.
 
-    `file` is the name for messages, `folder` what relative paths start from, `labels` the model's
-    labels, or None when they are not known and are not to be checked.
+    `file` is the name for messages, `folder` what relative paths start from.
     """
-    reader = _Reader(file, folder, labels)
+    reader = _Reader(file, folder, labels_of)
     try:
         config = reader.config(parse(data))
     except DocumentError as error:
@@ -53,10 +56,11 @@ def read(
 
 
 class _Reader:
-    def __init__(self, file: str, folder: Path, labels: Collection[str] | None) -> None:
+    def __init__(self, file: str, folder: Path, labels_of: LabelsOf) -> None:
         self.file = file
         self.folder = folder
-        self.labels = labels
+        self.labels_of = labels_of
+        self.labels: Collection[str] | None = None
         self.activities: dict[str, Activity] = {}
         self.errors: list[ConfigError] = []
 
@@ -66,16 +70,17 @@ class _Reader:
     def config(self, root: Node) -> Config:
         sections = {f.name: f for f in fields(Config) if "section" in f.metadata}
         entries = self.entries(root, "", [*sections, "activities", "rules"])
-        if "activities" in entries:
-            self.read_activities(entries["activities"][1])
         parts: dict[str, Any] = {
             name: self.section(field.metadata["section"], entries[name][1], name)
             for name, field in sections.items()
             if name in entries
         }
+        recognizer = parts.setdefault("recognizer", self.anchored(RecognizerConfig()))
+        self.labels = self.labels_of(recognizer.model)
+        if "activities" in entries:
+            self.read_activities(entries["activities"][1])
         if "rules" in entries:
             parts["rules"] = self.read_rules(entries["rules"][1])
-        parts["recognizer"] = parts.get("recognizer") or self.anchored(RecognizerConfig())
         return Config(**parts)
 
     def entries(

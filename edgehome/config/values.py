@@ -192,7 +192,7 @@ def message(value: str) -> str:
         if name not in MESSAGE_FIELDS:
             known = sorted(MESSAGE_FIELDS)
             raise ValueError(
-                f"{{{name}}} is not a field of an alert; use {', '.join(known)}{suggest(name, known)}"
+                f"{{{name}}} is no field of an alert; use {', '.join(known)}{suggest(name, known)}"
             )
         if conversion or not re.fullmatch(MESSAGE_FIELDS[name], form or ""):
             raise ValueError(f"{{{name}:{form}}} is not a format that {name} takes")

@@ -1,0 +1,215 @@
+"""The command line: `edgehome run | check | replay | bench | doctor`.
+
+Exit statuses are those of sysexits.h: 64 wrong usage, 65 a file that is not what it should be,
+66 no such file, 69 something needed is not there, 73 and 74 a disk that refuses, 78 the
+configuration is wrong. Modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from edgehome import __version__
+from edgehome.config.types import Config
+from edgehome.types import EdgehomeError
+
+SYSTEM_CONFIG = Path("/etc/edgehome/config.yaml")
+EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 64, 65, 66, 69, 74, 78
+STATUS = {
+    "clip_missing": EX_NOINPUT,
+    "clip_unreadable": EX_DATAERR,
+    "model_missing": EX_NOINPUT,
+    "model_refused": EX_DATAERR,
+    "model_hash": EX_DATAERR,
+    "manifest_invalid": EX_DATAERR,
+    "config_invalid": EX_CONFIG,
+}
+"""Exit status by problem code; anything else is EX_UNAVAILABLE."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that ends with EX_USAGE, as sysexits.h has it."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Say what is wrong and how it is done."""
+        self.print_usage(sys.stderr)
+        self.exit(EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        status: int = options.run(options)
+    except EdgehomeError as error:
+        sys.stderr.write(f"edgehome: {error}\n")
+        return _status(error)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        sys.stderr.write(f"edgehome: {error}\n")
+        return EX_IOERR
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _status(error: EdgehomeError) -> int:
+    return STATUS.get(error.problem.code, EX_UNAVAILABLE)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--version", action="version", version=f"edgehome {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    run = commands.add_parser("run", help="watch, judge and tell Home Assistant, until stopped")
+    _config_option(run)
+    run.add_argument(
+        "--state", type=Path, default=_state_folder(), help="outbox and memory (%(default)s)"
+    )
+    run.set_defaults(run=_run)
+
+    check = commands.add_parser("check", help="find every mistake in a config file")
+    check.add_argument(
+        "file", nargs="?", type=Path, default=_default_config(), help="(%(default)s)"
+    )
+    check.add_argument("--json", action="store_true", help="one JSON object a mistake")
+    check.set_defaults(run=_check)
+
+    replay = commands.add_parser(
+        "replay",
+        help="run clips through the rules",
+        description="Run clips through model and rules as a camera's pictures would be, without "
+        "a broker. Two runs give the same output but for the summary.",
+    )
+    replay.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
+    replay.add_argument("-c", "--config", type=Path, help="rules to judge by (without: none)")
+    replay.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
+    replay.add_argument(
+        "--start",
+        type=_moment,
+        help="what the clock shows at a clip's first frame, for rules with `between` "
+        "(ISO 8601 with zone; without: 2000-01-01T00:00:00Z, midnight)",
+    )
+    replay.add_argument("--json", action="store_true", help="one JSON object a line")
+    replay.set_defaults(run=_replay)
+
+    bench = commands.add_parser("bench", help="measure a model's speed and memory, side by side")
+    bench.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
+    bench.add_argument("-c", "--config", type=Path, default=_default_config())
+    bench.add_argument("--against", type=Path, help="another file to compare with, or the same")
+    bench.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
+    bench.add_argument("--json", action="store_true", help="one JSON object")
+    bench.set_defaults(run=_bench)
+
+    doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
+    _config_option(doctor)
+    doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a check")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c", "--config", type=Path, default=_default_config(), help="config.yaml (%(default)s)"
+    )
+
+
+def _default_config() -> Path:
+    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else Path("config.yaml")
+
+
+def _state_folder() -> Path:
+    """Return systemd's state folder, else one in the user's home (XDG base directories)."""
+    systemd = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(systemd) if systemd else Path(home).expanduser() / "edgehome"
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edgehome.app import run
+
+    return run(options.config, options.state)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edgehome.configfile import check
+
+    config, errors = check(options.file)
+    for error in errors:
+        if options.json:
+            fields = {name: getattr(error, name) for name in type(error).__slots__}
+            print(json.dumps(fields))
+        else:
+            sys.stderr.write(f"{error}\n")
+    if config and not options.json:
+        sys.stdout.write(f"{options.file}: good, {len(config.rules)} rules\n")
+    return EX_CONFIG if errors else 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from edgehome.replay import START, JsonLines, Text, replay, terminal_progress
+
+    config = Config()
+    if options.config or not options.model:
+        config = _required_config(options.config or _default_config())
+    failures = replay(
+        options.clips,
+        config,
+        model=options.model or config.recognizer.model,
+        start=options.start or START,
+        emit=(JsonLines if options.json else Text)(sys.stdout),
+        progress=terminal_progress,
+    )
+    for failure in failures:
+        sys.stderr.write(f"edgehome: {failure}\n")
+    return _status(failures[0]) if failures else 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edgehome.bench import render, run_bench
+
+    model = options.model or _required_config(options.config).recognizer.model
+    result = run_bench(model, options.against, options.threads)
+    print(json.dumps(result) if options.json else render(result))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from edgehome.doctor import examine, render
+
+    healthy = True
+    for finding in examine(options.config, options.state):
+        healthy = healthy and finding.state != "bad"
+        print(json.dumps(finding.fields()) if options.json else render(finding), flush=True)
+    return 0 if healthy else 1
+
+
+def _required_config(path: Path) -> Config:
+    from edgehome.configfile import ConfigInvalidError, check
+
+    config, errors = check(path)
+    if not config:
+        listing = "\n".join(str(error) for error in errors)
+        raise ConfigInvalidError("config_invalid", listing)
+    return config
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""config.yaml on the disk, and the copy of the last one that was right.
+
+A home must not be left unwatched by a typo: when the file is wrong at start, the last known-good
+copy runs and the mistake is told to the home.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgehome.config.reader import ConfigError, read
+from edgehome.config.types import Config
+from edgehome.labels import labels_of
+from edgehome.statefile import write_atomically
+from edgehome.types import EdgehomeError, Problem
+
+GOOD_COPY = "config.good.yaml"
+
+logger = logging.getLogger(__name__)
+
+
+class ConfigInvalidError(EdgehomeError):
+    """Raised when neither the file nor a last known-good copy can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration to run, and what is wrong with the file if it is not the file's own."""
+
+    config: Config
+    problem: Problem | None = None
+
+
+def check(path: Path) -> tuple[Config | None, list[ConfigError]]:
+    """Return the file's configuration, or None and all its mistakes."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        return None, [ConfigError(str(path), 1, 1, "", message)]
+    return read(data, file=str(path), folder=path.resolve().parent, labels_of=labels_of)
+
+
+def load(path: Path, state: Path) -> Loaded:
+    """Return the file's configuration, else the last known-good one with a problem.
+
+    A right file is copied to the state folder. Raises ConfigInvalidError when there is neither.
+    """
+    config, errors = check(path)
+    copy = state / GOOD_COPY
+    if config:
+        _keep(path, copy)
+        return Loaded(config)
+    for error in errors:
+        logger.error("%s", error)
+    first = f"{len(errors)} mistakes in the configuration, the first: {errors[0]}."
+    problem = Problem("config_invalid", first, "Correct it and run `edgehome check`, then reload.")
+    good = _last_good(path, copy)
+    if not good:
+        raise ConfigInvalidError("config_invalid", first, "Correct it: there is no earlier one.")
+    logger.error("running the last known-good configuration, %s", copy)
+    return Loaded(good, problem)
+
+
+def _keep(path: Path, copy: Path) -> None:
+    try:
+        data = path.read_bytes()
+        if not copy.exists() or copy.read_bytes() != data:
+            write_atomically(copy, data)
+    except OSError as error:
+        logger.warning("no copy of the configuration is kept (%s)", error)
+
+
+def _last_good(path: Path, copy: Path) -> Config | None:
+    try:
+        data = copy.read_bytes()
+    except OSError:
+        return None
+    # The folder is the original's: relative paths in the copy mean what they meant there.
+    # Labels are not checked again: a model that changed since must not take the home's eyes.
+    folder = path.resolve().parent
+    config, _ = read(data, file=str(copy), folder=folder, labels_of=lambda _model: None)
+    return config

@@ -1,0 +1,185 @@
+"""What is well and what is not, part by part, each with its remedy.
+
+Camera, runtime, delegate and model are tried the way the node itself uses them: in a worker
+process, which a broken one may take down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import selectors
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgehome.app import machine_id
+from edgehome.config.types import Config, MqttConfig
+from edgehome.configfile import check
+from edgehome.homeassistant import Topics, device_identity
+from edgehome.messages import Failure, Message, MessageError, Ready, Settings
+from edgehome.mqtt import probe
+from edgehome.process import WorkerProcess
+from edgehome.recognizer.manifest import read_manifest
+from edgehome.types import ModelError, Problem, Scores
+
+WORKER_S = 30.0
+"""Seconds until the worker must have given a frame or a reason."""
+FREE_BYTES = 50_000_000
+TIME_ERROR = 5
+"""adjtimex(2): the clock is not synchronised."""
+
+State = Literal["good", "poor", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part of the node: how it is, and what to do if it is not well."""
+
+    part: str
+    state: State
+    """`good`; `poor`: it works, but not as it should; `bad`: it does not work."""
+    message: str
+    remedy: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return asdict(self)
+
+
+def render(finding: Finding) -> str:
+    """Return one finding as text, the remedy on a line of its own."""
+    remedy = f"\n{'':15}-> {finding.remedy}" if finding.remedy else ""
+    return f"{finding.state:<5}{finding.part:<10}{finding.message}{remedy}"
+
+
+def examine(config_file: Path, state: Path) -> Iterator[Finding]:
+    """Yield a finding for every part, as it is known; none of them stops the others."""
+    yield _python()
+    config, errors = check(config_file)
+    if config:
+        yield Finding("config", "good", f"{config_file}: {len(config.rules)} rules")
+    else:
+        message = f"{len(errors)} mistakes, the first: {errors[0]}"
+        yield Finding("config", "bad", message, "Run `edgehome check` and correct them.")
+        config = Config()
+    yield _model(config)
+    yield from _vision(config)
+    yield _broker(config)
+    yield _clock()
+    yield _disk(state)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    remedy = "" if supported else "Use the Python 3.11 to 3.13 of Debian 12 or 13."
+    return Finding(
+        "python", "good" if supported else "poor", f"{version}, {sys.executable}", remedy
+    )
+
+
+def _model(config: Config) -> Finding:
+    try:
+        manifest = read_manifest(config.recognizer.model)
+    except ModelError as error:
+        return _bad("model", error.problem)
+    message = f"{manifest.name}, {len(manifest.labels)} labels, sha256 {manifest.sha256[:12]}"
+    if manifest.pinned:
+        return Finding("model", "good", f"{message}, as it should be")
+    remedy = "Put a manifest beside it, docs/reference/models.md."
+    return Finding("model", "poor", f"{message}, which nothing vouches for", remedy)
+
+
+def _vision(config: Config) -> Iterator[Finding]:
+    """Run a worker until its first frame, and tell runtime, delegate and camera apart."""
+    heard = _first_words(config)
+    ready = next((message for message in heard if isinstance(message, Ready)), None)
+    failure = next((message.problem for message in heard if isinstance(message, Failure)), None)
+    if not ready:
+        problem = failure or Problem(
+            "worker_ended", "The worker ended or hung while it loaded the model.", "See above."
+        )
+        yield _bad("runtime", problem)
+        return
+    yield Finding("runtime", "good", f"{ready.runtime}, pooling by {ready.pooling}")
+    if ready.degraded:
+        yield Finding("delegate", "poor", ready.degraded.message, ready.degraded.remedy)
+    elif config.recognizer.delegate:
+        yield Finding("delegate", "good", config.recognizer.delegate)
+    if any(isinstance(message, Scores) for message in heard):
+        yield Finding("camera", "good", f"{config.camera.source} gives frames")
+        return
+    silent = Problem("camera_timeout", "The camera gave no frame.", "Check its cable and power.")
+    yield _bad("camera", failure or silent)
+
+
+def _first_words(config: Config) -> list[Message]:
+    """Return what a worker says until its first frame, its end, or the time-out."""
+    recognizer = config.recognizer
+    settings = Settings(
+        source=config.camera.source,
+        model=str(recognizer.model),
+        threads=recognizer.threads,
+        delegate=recognizer.delegate,
+        window_s=recognizer.window_s,
+    )
+    heard: list[Message] = []
+    worker = WorkerProcess.spawn(settings)
+    deadline_s = time.monotonic() + WORKER_S
+    with selectors.DefaultSelector() as selector, contextlib.suppress(MessageError):
+        selector.register(worker, selectors.EVENT_READ)
+        selector.register(worker.exit_descriptor, selectors.EVENT_READ)
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            selector.select(left_s)
+            heard += worker.messages()
+            if worker.poll() is not None or any(isinstance(item, Scores) for item in heard):
+                break
+    worker.end()
+    return heard
+
+
+def _broker(config: Config) -> Finding:
+    mqtt = config.mqtt
+    base = Topics(device_identity(config.device, machine_id())).base
+    problem = probe(mqtt, base=base)
+    if problem:
+        return _bad("broker", problem)
+    return Finding("broker", "good", _address(mqtt))
+
+
+def _address(mqtt: MqttConfig) -> str:
+    user = f" as {mqtt.username}" if mqtt.username else ""
+    return f"{mqtt.host}:{mqtt.port}{user}{' with TLS' if mqtt.tls else ''}"
+
+
+def _clock(adjtimex: Callable[[Any], int] | None = None) -> Finding:
+    """Ask the kernel whether its clock is synchronised: a Pi has no battery behind it."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    ask = adjtimex or ctypes.CDLL(None).adjtimex
+    if ask(ctypes.create_string_buffer(256)) == TIME_ERROR:
+        remedy = "Enable one: timedatectl set-ntp true. Schedules may be off until then."
+        return Finding("clock", "poor", f"{now}, not synchronised", remedy)
+    return Finding("clock", "good", f"{now}, synchronised")
+
+
+def _disk(state: Path) -> Finding:
+    folder = next(path for path in (state, *state.absolute().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    message = f"{folder}: {free / 1e6:.0f} MB free"
+    if not os.access(folder, os.W_OK):
+        return Finding(
+            "disk", "bad", f"{folder} cannot be written", "Run it as the service's user."
+        )
+    if free < FREE_BYTES:
+        return Finding("disk", "poor", message, "Make room: the journal, old packages.")
+    return Finding("disk", "good", message)
+
+
+def _bad(part: str, problem: Problem) -> Finding:
+    return Finding(part, "bad", problem.message, problem.remedy)

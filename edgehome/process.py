@@ -1,0 +1,117 @@
+"""The vision worker as the supervisor holds it: a child process at the end of a socket pair."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgehome.messages import MAX_BYTES, Message, Ready, Settings, decode, encode_settings
+
+CRASH_SIGNALS = {
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGABRT,
+    signal.SIGILL,
+    signal.SIGFPE,
+}
+"""How a corrupt model ends a process. SIGKILL is not among them: it comes from outside."""
+
+PACKETS_PER_TURN = 100
+"""Read at most so many before the loop sees to its other duties."""
+
+
+class WorkerProcess:
+    """One run of the worker, from spawn to exit status."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+        self._process = process
+        self._socket = channel
+        self.labels: Sequence[str] = ()
+        self.exit_descriptor = os.pidfd_open(process.pid)
+        """Readable when the process has ended."""
+
+    @classmethod
+    def spawn(cls, settings: Settings) -> WorkerProcess:
+        """Start a worker by exec and hand it its settings. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "edgehome.worker", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=_without_secrets(),
+            )
+        ours.setblocking(False)
+        with contextlib.suppress(OSError):  # it may have died already: its exit tells why
+            ours.send(encode_settings(settings))
+        return cls(process, ours)
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for a selector."""
+        return self._socket.fileno()
+
+    def messages(self) -> Iterator[Message]:
+        """Yield what the worker has said since; raises MessageError for nonsense."""
+        for _ in range(PACKETS_PER_TURN):
+            try:
+                packet = self._socket.recv(MAX_BYTES)
+            except (BlockingIOError, ConnectionError):
+                return
+            if not packet:
+                return
+            message = decode(packet, self.labels)
+            if isinstance(message, Ready):
+                self.labels = message.labels
+            yield message
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal; a process that has ended does not mind."""
+        self._process.send_signal(number)
+
+    def poll(self) -> int | None:
+        """Return the exit status, negative for a signal, or None while it runs."""
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for its end, at most so long; return whether it has ended."""
+        try:
+            self._process.wait(max(0.0, timeout_s))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def crashed(self) -> bool:
+        """Return whether it ended as a process does that a corrupt file has hit."""
+        status = self.poll()
+        return status is not None and -status in CRASH_SIGNALS
+
+    def state(self) -> str:
+        """Return the kernel's letter for the process, `D` when it hangs in a driver."""
+        try:
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
+        except OSError:
+            return "X"
+        return stat.rpartition(")")[2].split()[0]
+
+    def end(self) -> None:
+        """Kill the process, wait a moment for its end, and give everything back."""
+        self.send_signal(signal.SIGKILL)
+        self.wait(1.0)
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptors back; the process has ended or is left to the kernel."""
+        self._socket.close()
+        os.close(self.exit_descriptor)
+
+
+def _without_secrets() -> dict[str, str]:
+    """Return the environment for a process that must not find the broker's password."""
+    private = {"CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
+    return {name: value for name, value in os.environ.items() if name not in private}

@@ -1,0 +1,164 @@
+"""The supervisor's loop: one thread that never waits for disk, network, camera or model.
+
+It lets the rules judge what the worker sees, hands alerts to the delivery thread, tells the home
+how things stand, and tells systemd that all this still goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+from collections.abc import Callable
+from enum import Enum, auto
+
+from edgehome import homeassistant, systemd
+from edgehome.delivery import Delivery
+from edgehome.messages import Ready
+from edgehome.node import Node
+from edgehome.types import Problem, Scores
+from edgehome.vision import Vision
+from edgehome.wakeup import Wakeup
+
+HEARTBEAT_S = 30.0
+STATUS_S = 1.0
+"""The home is told of a changed status at most this often; of a rule's change at once."""
+DELIVERY_TURN_S = 30.0
+"""Seconds without a turn of the delivery thread after which systemd is not reassured."""
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome(Enum):
+    """Why the loop ended."""
+
+    STOP = auto()
+    RELOAD = auto()
+
+
+class Supervisor:
+    """One configuration at work, from start to stop or reload."""
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        vision: Vision,
+        delivery: Delivery,
+        wakeup: Wakeup,
+        selector: selectors.BaseSelector,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the parts; `clock` gives seconds on the monotonic clock."""
+        self.node = node
+        self._vision = vision
+        self._delivery = delivery
+        self._wakeup = wakeup
+        self._selector = selector
+        self._clock = clock
+        self._watchdog_s = systemd.watchdog_interval_s()
+        self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
+        self._ready = False
+        self._told: dict[str, bytes] = {}
+
+    def run(
+        self, on_command: Callable[[str, bytes], None], on_turn: Callable[[], Outcome | None]
+    ) -> Outcome:
+        """Loop until `on_turn`, asked once a turn, says how to end; the worker is stopped then."""
+        try:
+            while True:
+                self._selector.select(self._timeout_s())
+                for key, payload in self._wakeup.drain():
+                    on_command(key, payload)
+                    self.refresh()
+                self._hear()
+                self._vision.climb()
+                self._tell()
+                if outcome := on_turn():
+                    return outcome
+        finally:
+            self._vision.stop()
+            self.node.worker_gone()
+
+    def refresh(self) -> None:
+        """Tell the home of the status at the next turn."""
+        self._next_status_s = self._clock()
+
+    def _timeout_s(self) -> float:
+        due_s = min(self._vision.deadline_s, self._next_heartbeat_s, self._next_status_s)
+        if self._watchdog_s:
+            due_s = min(due_s, self._next_watchdog_s)
+        return max(0.0, due_s - self._clock())
+
+    def _hear(self) -> None:
+        for message in self._vision.hear():
+            if isinstance(message, Scores):
+                self._see(message)
+            elif isinstance(message, Ready):
+                logger.info("model %s on %s", message.sha256[:12], message.runtime)
+                self.node.report("delegate", message.degraded)
+                self._check_labels(message)
+                continue
+            else:
+                self.node.worker_gone()
+                self.refresh()
+            self._announce_ready()
+
+    def _see(self, scores: Scores) -> None:
+        moment, alerts = self.node.see(scores)
+        for event in moment.events:
+            verb = "started" if event.edge == "onset" else "ended"
+            logger.info("%s %s (%.2f)", event.activity, verb, event.score)
+        if moment.events or alerts:
+            self.refresh()
+        slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
+        for alert in alerts:
+            logger.warning("alert %s: %s", alert.rule, alert.message)
+            payload = homeassistant.alert_payload(alert, slugs[alert.rule])
+            self._delivery.raise_alert(alert.id, payload)
+
+    def _check_labels(self, ready: Ready) -> None:
+        wanted = {label for rule in self.node.config.rules for label in rule.when.labels}
+        missing = ", ".join(sorted(wanted - set(ready.labels)))
+        problem = Problem(
+            "unknown_label",
+            f"The model does not know {missing}: rules on that are blind.",
+            "Run `edgehome check`.",
+        )
+        self.node.report("labels", problem if missing else None)
+
+    def _tell(self) -> None:
+        now_s = self._clock()
+        if now_s >= self._next_status_s:
+            self._next_status_s = now_s + STATUS_S
+            self._tell_changes()
+        if now_s >= self._next_heartbeat_s:
+            self._next_heartbeat_s = now_s + HEARTBEAT_S
+            status = self._status()
+            self._delivery.publish([homeassistant.heartbeat(status)])
+            rate = status.frames_per_second or 0.0
+            systemd.notify(f"STATUS={rate:.1f} frames a second, {len(status.problems)} problems")
+        if self._watchdog_s and now_s >= self._next_watchdog_s:
+            self._next_watchdog_s = now_s + self._watchdog_s
+            if now_s - self._delivery.status().progress_s < DELIVERY_TURN_S:
+                systemd.notify("WATCHDOG=1")
+
+    def _status(self) -> homeassistant.NodeStatus:
+        delivery = self._delivery.status()
+        self.node.report_all("delivery", delivery.problems)
+        return self.node.status(
+            restarts=self._vision.restarts, pending=delivery.pending, dropped=delivery.dropped
+        )
+
+    def _tell_changes(self) -> None:
+        """Publish the states that differ from what was said last."""
+        messages = homeassistant.state_messages(self._status())
+        changed = [m for m in messages if self._told.get(m.topic) != m.payload]
+        if changed:
+            self._told |= {message.topic: message.payload for message in changed}
+            self._delivery.publish(changed)
+
+    def _announce_ready(self) -> None:
+        """Tell systemd after the first frame, or after the first honest failure."""
+        if not self._ready:
+            self._ready = True
+            systemd.notify("READY=1")

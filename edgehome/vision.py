@@ -1,0 +1,179 @@
+"""The vision worker's keeper: starts it, hears it, ends it, as the ladder says."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edgehome.config.types import Config
+from edgehome.ladder import Action, Ladder, Rung
+from edgehome.messages import Failure, MessageError, Ready, Settings
+from edgehome.process import WorkerProcess
+from edgehome.quarantine import Quarantine
+from edgehome.reboot import Reboot
+from edgehome.types import Problem, Scores
+
+WORKED_S = 120.0
+"""Seconds of frames after which a model counts as one that works."""
+
+Report = Callable[[str, Problem | None], None]
+"""Told of what is wrong with a part, or None when that is over."""
+
+logger = logging.getLogger(__name__)
+
+
+class Vision:
+    """One worker after the other, for one configuration."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        selector: selectors.BaseSelector,
+        quarantine: Quarantine,
+        reboot: Reboot,
+        report: Report,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the selector that is to wake for the worker, and a monotonic clock in seconds."""
+        self._config = config
+        self._selector = selector
+        self._quarantine = quarantine
+        self._reboot = reboot
+        self._report = report
+        self._clock = clock
+        self._ladder = Ladder(clock())
+        self._worker: WorkerProcess | None = None
+        self._since_s: float | None = None
+        self._model = Path()
+        self._failure: Problem | None = None
+
+    @property
+    def deadline_s(self) -> float:
+        """When there is something to do even if the worker says nothing."""
+        return self._ladder.deadline_s
+
+    @property
+    def restarts(self) -> int:
+        """How many workers have ended against our will."""
+        return self._ladder.restarts
+
+    def hear(self) -> Iterator[Ready | Scores | None]:
+        """Yield what the worker said since, and None when it has ended."""
+        worker = self._worker
+        if not worker:
+            return
+        try:
+            for message in worker.messages():
+                if isinstance(message, Failure):
+                    self._failure = message.problem
+                    continue
+                if isinstance(message, Scores):
+                    self._note_result()
+                yield message
+        except MessageError as error:
+            logger.warning("the worker talks nonsense and is ended: %s", error)
+            worker.send_signal(signal.SIGKILL)
+        if worker.poll() is not None:
+            self._bury(worker)
+            yield None
+
+    def climb(self) -> None:
+        """Do what the ladder says is due."""
+        action = self._ladder.step(self._clock())
+        if action is Action.START:
+            self._start()
+        elif action is Action.TERMINATE:
+            self._failure = self._failure or Problem(
+                "worker_hung",
+                "The camera or the model gave nothing for seconds.",
+                "The worker is started again.",
+            )
+            self._signal(signal.SIGTERM)
+        elif action is Action.KILL:
+            self._signal(signal.SIGKILL)
+        elif action is Action.REPORT_STUCK:
+            self._report_stuck()
+
+    def stop(self) -> None:
+        """End the worker: a second to do so by itself, then SIGKILL, then leave it."""
+        worker = self._worker
+        if not worker:
+            return
+        if self._ladder.stop(self._clock()) is Action.TERMINATE:
+            worker.send_signal(signal.SIGTERM)
+        while self._ladder.rung is not Rung.STUCK and not worker.wait(
+            self._ladder.deadline_s - self._clock()
+        ):
+            if self._ladder.step(self._clock()) is Action.KILL:
+                worker.send_signal(signal.SIGKILL)
+        self._release(worker)
+
+    def _start(self) -> None:
+        recognizer = self._config.recognizer
+        self._model, problem = self._quarantine.choose(recognizer.model)
+        self._report("quarantine", problem)
+        settings = Settings(
+            source=self._config.camera.source,
+            model=str(self._model),
+            threads=recognizer.threads,
+            delegate=recognizer.delegate,
+            window_s=recognizer.window_s,
+        )
+        try:
+            worker = WorkerProcess.spawn(settings)
+        except OSError as error:
+            self._ladder.exited(self._clock())
+            message = f"The vision worker cannot be started: {error}."
+            self._report("worker", Problem("worker_not_started", message, "See the log."))
+            return
+        self._worker, self._since_s = worker, None
+        self._ladder.started(self._clock())
+        self._selector.register(worker, selectors.EVENT_READ)
+        self._selector.register(worker.exit_descriptor, selectors.EVENT_READ)
+
+    def _note_result(self) -> None:
+        now_s = self._clock()
+        self._ladder.result(now_s)
+        if self._since_s is None:
+            self._since_s = now_s
+            self._report("worker", None)
+        elif now_s - self._since_s >= WORKED_S:
+            self._since_s = float("inf")
+            self._quarantine.worked(self._model)
+
+    def _bury(self, worker: WorkerProcess) -> None:
+        """Note how the worker ended, and when the next one is due."""
+        now_s = self._clock()
+        if worker.crashed():
+            self._quarantine.crashed(now_s, self._model)
+        problem = self._failure or Problem(
+            "worker_ended",
+            f"The vision worker ended with status {worker.poll()}.",
+            "It is started again; the log tells more.",
+        )
+        pause_s = self._ladder.exited(now_s)
+        logger.warning("%s: %s Next try in %g s.", problem.code, problem, pause_s)
+        self._report("worker", problem)
+        self._release(worker)
+
+    def _release(self, worker: WorkerProcess) -> None:
+        self._selector.unregister(worker.exit_descriptor)
+        self._selector.unregister(worker)
+        worker.close()
+        self._worker = self._failure = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._worker:
+            self._worker.send_signal(number)
+
+    def _report_stuck(self) -> None:
+        state = self._worker.state() if self._worker else "X"
+        remedy = self._reboot.request(allowed=self._config.supervisor.allow_reboot)
+        message = f"The camera's driver hangs: its process cannot be killed (state {state})."
+        problem = Problem("camera_stuck", message, remedy)
+        logger.error("%s: %s", problem.code, problem)
+        self._report("worker", problem)

@@ -1,0 +1,120 @@
+"""The vision worker: camera and model in one process that may be killed at any moment.
+
+Started by the supervisor as `python -m edgehome.worker FD`. It has no broker password, keeps no
+file, and says what it sees in packets of a few kilobytes; frames never leave it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from edgehome.camera import Camera, open_camera
+from edgehome.messages import Failure, Message, Ready, Settings, decode_settings, encode
+from edgehome.recognizer.litert import Recognizer
+from edgehome.types import EdgehomeError, Problem, Scores
+
+PR_SET_PDEATHSIG = 1
+logger = logging.getLogger(__name__)
+
+
+def watch(camera: Camera, recognizer: Recognizer) -> Iterator[Scores]:
+    """Yield the scores of every frame that the camera gives, until it ends.
+
+    Raises CameraError when the camera stops, ModelError when the model no longer runs.
+    """
+    labels = recognizer.manifest.labels
+    for number, frame in enumerate(camera.frames(), start=1):
+        began_s = time.perf_counter()
+        probabilities = recognizer.step(frame)
+        yield Scores(
+            time_s=frame.time_s,
+            at=frame.at,
+            probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+            frame=number,
+            skipped=camera.skipped,
+            inference_ms=(time.perf_counter() - began_s) * 1000,
+        )
+
+
+def run(settings: Settings, send: Sender) -> None:
+    """Load, open, and send scores until something ends it."""
+    with Recognizer(
+        Path(settings.model),
+        threads=settings.threads,
+        delegate=settings.delegate,
+        window_s=settings.window_s,
+    ) as recognizer:
+        manifest = recognizer.manifest
+        send(
+            Ready(
+                labels=manifest.labels,
+                rate=manifest.rate,
+                sha256=manifest.sha256,
+                runtime=recognizer.runtime,
+                pooling=recognizer.pooling,
+                degraded=recognizer.degraded,
+            )
+        )
+        with open_camera(settings.source, size=manifest.size, rate=manifest.rate) as camera:
+            for scores in watch(camera, recognizer):
+                send(scores)
+    send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
+
+
+class Sender:
+    """Send messages to the supervisor, and end with it."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    def __call__(self, message: Message) -> None:
+        """Send one message; raises SystemExit when nobody is there to hear it."""
+        try:
+            self._channel.send(encode(message))
+        except (BrokenPipeError, ConnectionError):
+            raise SystemExit(0) from None
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill us when the supervisor dies: a blocked camera would not notice."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Be the one that the kernel ends when memory is short: the supervisor keeps the alerts.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the supervisor at the other end of the given descriptor."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    _die_with_parent()
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with socket.socket(fileno=int(arguments[0])) as channel:
+        settings = decode_settings(channel.recv(65536))
+        send = Sender(channel)
+        try:
+            run(settings, send)
+        except EdgehomeError as error:
+            send(Failure(error.problem))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
