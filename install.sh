@@ -4,7 +4,8 @@ set -euo pipefail
 umask 022
 
 readonly prefix=/opt/edgehome config=/etc/edgehome state=/var/lib/edgehome
-readonly launcher=/usr/local/bin/edgehome unit=/etc/systemd/system/edgehome.service
+readonly launcher=/usr/local/bin/edgehome units=/etc/systemd/system
+readonly unit=$units/edgehome.service reboot=edgehome-reboot
 readonly drop_in=$unit.d/10-coral.conf
 
 # Exit statuses, as sysexits.h has them, and as `--help` tells them.
@@ -261,7 +262,7 @@ install_model() {
 
 install_unit() {
     say "installing the service"
-    install -m 0644 systemd/edgehome.service $unit
+    install -m 0644 systemd/edgehome.service systemd/$reboot.{path,service} $units/
     if [[ -n $coral ]]; then
         install -D -m 0644 systemd/coral.conf $drop_in
         # A group that does not exist would keep the service from starting.
@@ -278,7 +279,8 @@ start_service() {
         return
     fi
     systemctl daemon-reload
-    systemctl enable --quiet edgehome
+    systemctl enable --quiet edgehome $reboot.path
+    systemctl start $reboot.path
     say "starting the service"
     if ! systemctl restart edgehome; then
         journalctl --unit edgehome --lines 10 --no-pager --output cat >&2
@@ -307,10 +309,10 @@ uninstall() {
     require_root "Removing" "--uninstall"
     if [[ -d /run/systemd/system && -e $unit ]]; then
         say "stopping the service"
-        systemctl disable --quiet --now edgehome
+        systemctl disable --quiet --now edgehome $reboot.path
     fi
     say "removing $prefix, $launcher, the unit and the user"
-    rm -rf $prefix $launcher $unit $drop_in
+    rm -rf $prefix $launcher $unit $units/$reboot.{path,service} $drop_in
     rmdir $unit.d 2>/dev/null || true
     if [[ -d /run/systemd/system ]]; then
         systemctl daemon-reload
