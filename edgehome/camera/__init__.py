@@ -1,0 +1,85 @@
+"""Sources of frames: the Pi camera, a USB camera, a network stream, a file.
+
+A source owns the rate: it yields the newest frame on a grid of 1 / rate and counts the others.
+picamera2 and PyAV are imported when a source that needs them is opened, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from edgehome.types import CameraError, Frame
+
+__all__ = ["Camera", "open_camera", "open_clip"]
+
+
+class Camera(Protocol):
+    """A source of frames; entering it acquires the device, leaving it lets everything go.
+
+    Entering and iterating raise CameraError. One source is iterated once.
+    """
+
+    @property
+    def skipped(self) -> int:
+        """Frames that the source produced and nobody looked at, since it was entered."""
+
+    def __enter__(self) -> Self:
+        """Acquire the device and return the camera."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let the device go."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield frames with `time_s` increasing, at most `rate` a second."""
+
+
+def open_camera(source: str, *, size: int, rate: float) -> Camera:
+    """Return the live camera that `source` names.
+
+    `source` is `pi`, a V4L2 device such as /dev/video0, a network address such as
+    rtsp://host/stream, or a video file, which plays in real time, over and over.
+    Frames are (size, size, 3), `rate` a second. Raises CameraError (av_missing) here, and the
+    others of the source when it is entered.
+    """
+    if source == "pi":
+        from edgehome.camera.pi import PiCamera  # noqa: PLC0415  (numpy only where a frame is)
+
+        return PiCamera(size=size, rate=rate)
+    with _needs_av():
+        from edgehome.camera.live import LiveVideo  # noqa: PLC0415
+    return LiveVideo(source, size=size, rate=rate)
+
+
+def open_clip(path: Path, *, size: int, rate: float, start: datetime) -> Camera:
+    """Return a clip to replay on its own clock: `time_s` from 0, `at` = `start` + `time_s`.
+
+    The same file gives the same frames every time. `start` has a zone. Frames are
+    (size, size, 3). Raises CameraError (av_missing) here; clip_missing, clip_unreadable later.
+    """
+    with _needs_av():
+        from edgehome.camera.clip import VideoClip  # noqa: PLC0415
+    return VideoClip(path, size=size, rate=rate, start=start)
+
+
+@contextmanager
+def _needs_av() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        if error.name != "av":
+            raise
+        raise CameraError(
+            "av_missing",
+            "PyAV is not installed, and every source but the Pi camera needs it.",
+            "Install it beside edgehome: pip install 'edgehome[video]'.",
+        ) from error

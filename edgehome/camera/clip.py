@@ -1,0 +1,56 @@
+"""A video file on its own clock, for replay."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgehome.camera.pace import Pace, Timeline
+from edgehome.camera.video import VideoFile
+from edgehome.types import Frame
+
+log = logging.getLogger(__name__)
+
+
+class VideoClip:
+    """A file on its own clock, for replay: the same frames every time, as fast as it can."""
+
+    def __init__(self, path: Path, *, size: int, rate: float, start: datetime) -> None:
+        self._start = start
+        self._pace = Pace(rate)
+        self._file = VideoFile(path, size=size)
+
+    def __enter__(self) -> Self:
+        self._file.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.__exit__(kind, error, traceback)
+
+    @property
+    def skipped(self) -> int:
+        """Frames that were not due, or broken."""
+        return self._pace.skipped + self._file.broken
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames that are due. What is wrong with the file is logged as a warning.
+
+        Raises CameraError (clip_unreadable) when not one frame could be decoded.
+        """
+        timeline = Timeline(self._file.period_s)
+        for picture in self._file.pictures():
+            time_s = timeline.at(picture.time)
+            if self._pace.due(time_s):
+                at = self._start + timedelta(seconds=time_s)
+                yield Frame(time_s, at, self._file.image(picture))
+        if self._file.fault:
+            log.warning("%s", self._file.fault)

@@ -1,0 +1,248 @@
+"""The Raspberry Pi camera through picamera2, which is imported when the camera is opened.
+
+Facts about picamera2 are those of its source at 0.3.38.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from edgehome.camera import yuv
+from edgehome.camera.pace import Pace
+from edgehome.types import CameraError, Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SILENCE_S = 3.0
+"""Without a limit, capture_request() of a dead camera waits for ever, and raises nothing."""
+FRAMES_PER_DUE = 2
+"""The camera runs at a multiple of the rate: its shutter is then open for at most half the time
+between two frames that are used, so a movement in the dark smears over half of it at most."""
+BUFFERS = 4
+"""One being filled, one next, one held by picamera2, one read by us."""
+SAME_VIEW = 0.98
+"""Sensor modes that see this share of the widest view see the same."""
+
+
+class PiCamera:
+    """A CSI camera: one small YUV stream with the sensor's own aspect; the newest frame only.
+
+    When the camera falls silent the process has to go: every failed open leaks a descriptor,
+    and a camera that was acquired by a failed open stays busy until the process ends.
+    """
+
+    def __init__(self, *, size: int, rate: float) -> None:
+        self._size = size
+        self._rate = rate
+        self._pace = Pace(rate)
+        self._missed = 0
+        """Frames that picamera2 threw away because a newer one had come."""
+        self._sequence: int | None = None
+
+    def __enter__(self) -> Self:
+        """Open, configure and start the camera.
+
+        Raises CameraError: picamera2_missing, camera_missing, camera_busy, camera_denied,
+        camera_unsupported.
+        """
+        self._picamera = _opened()
+        try:
+            self._configure()
+            self._picamera.start()
+        except (OSError, RuntimeError) as error:
+            self._picamera.close()
+            raise _explained(error) from error
+        except CameraError:
+            self._picamera.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._picamera.stop()
+        self._picamera.close()
+
+    @property
+    def skipped(self) -> int:
+        """Frames that were not due, or that a newer one replaced before we came."""
+        return self._pace.skipped + self._missed
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the newest frame that is due, stamped by the sensor.
+
+        Raises CameraError (camera_timeout) when no frame comes for SILENCE_S seconds.
+        """
+        while True:
+            request = self._capture()
+            try:
+                time_s = request.get_metadata()["SensorTimestamp"] / 1e9
+                self._count(request.request.sequence)
+                image = self._image(request) if self._pace.due(time_s) else None
+            finally:
+                request.release()
+            if image is not None:
+                yield Frame(time_s, _wall_clock(time_s), image)
+
+    def _configure(self) -> None:
+        import libcamera  # noqa: PLC0415
+
+        controls = {}
+        if "FrameDurationLimits" in self._picamera.camera_controls:
+            frame_us = round(1e6 / (self._rate * FRAMES_PER_DUE))
+            controls["FrameDurationLimits"] = (frame_us, frame_us)
+        sensor, shape = {}, self._picamera.sensor_resolution
+        if "ScalerCrop" in self._picamera.camera_controls:
+            mode = widest_mode(self._picamera.sensor_modes, self._rate * FRAMES_PER_DUE)
+            if mode is not None:
+                shape = mode["size"]
+                sensor = {"output_size": shape, "bit_depth": mode["bit_depth"]}
+        configuration = self._picamera.create_video_configuration(
+            main={"size": stream_size(shape, self._size), "format": "YUV420"},
+            raw=None,
+            sensor=sensor,
+            colour_space=libcamera.ColorSpace.Sycc(),
+            buffer_count=BUFFERS,
+            controls=controls,
+        )
+        self._picamera.configure(configuration)
+        given = self._picamera.camera_configuration()
+        self._layout = layout(given["main"])
+        self._coding = coding(given["colour_space"])
+
+    def _capture(self) -> Any:  # noqa: ANN401  (picamera2 has no types)
+        try:
+            return self._picamera.capture_request(wait=SILENCE_S)
+        except TimeoutError as error:
+            # Else the next frame would go to the request that nobody waits for.
+            self._picamera.cancel_all_and_flush()
+            raise CameraError(
+                "camera_timeout",
+                f"The camera has sent no frame for {SILENCE_S:g} s.",
+                "edgehome opens it anew; if this comes back, check the ribbon cable and the "
+                "power supply.",
+            ) from error
+
+    def _count(self, sequence: int) -> None:
+        if self._sequence is not None:
+            self._missed += max(0, sequence - self._sequence - 1)
+        self._sequence = sequence
+
+    def _image(self, request: Any) -> NDArray[np.uint8]:  # noqa: ANN401
+        planes = yuv.unpack(request.make_buffer("main"), self._layout)
+        return yuv.square(planes, self._size, self._coding)
+
+
+def stream_size(sensor: Sequence[int], size: int) -> tuple[int, int]:
+    """Return the smallest even (width, height) with the sensor's aspect that holds the square.
+
+    `sensor` is its (width, height), `size` the model's, all in pixels.
+    """
+    width, height = sensor
+    short = size + size % 2
+    long = round(short * max(width, height) / min(width, height) / 2) * 2
+    return (long, short) if width >= height else (short, long)
+
+
+def widest_mode(modes: Sequence[Mapping[str, Any]], rate: float) -> Mapping[str, Any] | None:
+    """Return the smallest sensor mode that sees all that the sensor can, at `rate` or faster.
+
+    Left alone, a small picture would get a small mode, and those show only the middle.
+    `modes` is Picamera2.sensor_modes. None when no mode says what it sees.
+    """
+
+    def view(mode: Mapping[str, Any]) -> int:
+        _, _, width, height = mode["crop_limits"]
+        return int(width * height)
+
+    known = [mode for mode in modes if "crop_limits" in mode and mode["fps"] >= rate]
+    if not known:
+        return None
+    widest = max(map(view, known))
+    full = [mode for mode in known if view(mode) >= SAME_VIEW * widest]
+    return min(full, key=lambda mode: (mode["size"][0] * mode["size"][1], mode["bit_depth"]))
+
+
+def layout(stream: Mapping[str, Any]) -> yuv.Layout:
+    """Return the layout that a stream really has, from camera_configuration()["main"].
+
+    Raises CameraError (camera_unsupported) for a format that is not YUV 4:2:0.
+    """
+    if stream["format"] not in yuv.FORMATS:
+        raise CameraError(
+            "camera_unsupported",
+            f"The camera gives {stream['format']} and not YUV420: it is not a Pi camera.",
+            "For a USB camera, set camera.source to its device, such as /dev/video0.",
+        )
+    width, height = stream["size"]
+    return yuv.Layout(stream["format"], width, height, stream["stride"])
+
+
+def coding(colour_space: Any) -> yuv.Coding:  # noqa: ANN401
+    """Return the coding that libcamera's ColorSpace stands for."""
+    encoding = colour_space.ycbcrEncoding.name
+    red, blue = yuv.BT709 if encoding == "Rec709" else yuv.BT601
+    return yuv.Coding(red, blue, full=colour_space.range.name == "Full")
+
+
+def _opened() -> Any:  # noqa: ANN401
+    try:
+        from picamera2 import Picamera2  # noqa: PLC0415
+    except (ImportError, ValueError) as error:  # ValueError: its parts are built for another numpy
+        raise CameraError(
+            "picamera2_missing",
+            f"picamera2 cannot be imported ({error}).",
+            "Install it with: sudo apt install python3-picamera2; the virtual environment must "
+            "be made by /usr/bin/python3 with --system-site-packages.",
+        ) from error
+    try:
+        return Picamera2()
+    except (IndexError, OSError, RuntimeError) as error:
+        raise _explained(error) from error
+
+
+def _explained(error: Exception) -> CameraError:
+    """Return the error for the person who can act; picamera2 hides the cause behind others."""
+    causes = [error]
+    while isinstance(causes[-1].__cause__, Exception):
+        causes.append(causes[-1].__cause__)
+    words = str(causes[-1])
+    if "busy" in words or "in use" in words:
+        return CameraError(
+            "camera_busy",
+            "The Pi camera is in use by another process.",
+            "Stop the other one (rpicam-apps, motion, a second edgehome); sudo fuser -v "
+            "/dev/media* names it.",
+        )
+    if isinstance(causes[-1], PermissionError) or "dma" in words.lower():
+        return CameraError(
+            "camera_denied",
+            f"The Pi camera may not be opened by this user ({words}).",
+            "Add the user to the group video, and let the service have /dev/dma_heap, "
+            "/dev/media* and /dev/video*.",
+        )
+    if isinstance(error, IndexError) or "found" in words:
+        return CameraError(
+            "camera_missing",
+            "No Pi camera found: libcamera lists none.",
+            "Is the ribbon cable seated at both ends, the right way round? rpicam-hello "
+            "--list-cameras must name it.",
+        )
+    return CameraError(
+        "camera_missing", f"The Pi camera cannot be started: {words}.", "Restart the Pi."
+    )
+
+
+def _wall_clock(time_s: float) -> datetime:
+    """Return when the frame was born: now, less the age that the monotonic clock gives it."""
+    age_s = max(0.0, time.monotonic() - time_s)
+    return datetime.now(UTC).astimezone() - timedelta(seconds=age_s)
