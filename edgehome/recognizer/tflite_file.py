@@ -1,0 +1,241 @@
+"""Reads the few parts of a .tflite file that edgehome needs, and rewires its graph.
+
+A .tflite file is a FlatBuffer. The runtime's own generated reader costs 39 MB of resident memory
+to import, a third of what the vision worker may use, so this one reads the dozen fields needed
+with `struct`. Field numbers are those of tensorflow/lite/schema/schema.fbs (version 3), in the
+order in which that file declares them; the layout of tables, vectors and offsets is that of
+https://flatbuffers.dev/internals. Every offset is checked against the file's length, so a
+truncated file is refused here, in Python, before a runtime that may crash on it sees it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgehome.types import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# BuiltinOperator in schema.fbs
+ADD, CONV_2D, DEQUANTIZE, FULLY_CONNECTED, LOGISTIC, MUL = 0, 3, 6, 9, 14, 18
+RELU, RELU6, RESHAPE, SOFTMAX, DIV, SQUEEZE, CAST = 19, 21, 22, 25, 42, 43, 53
+QUANTIZE, HARD_SWISH = 114, 117
+
+# TensorType in schema.fbs, as struct and numpy spell them; other types are not computed with.
+TYPES: Mapping[int, str] = {0: "f4", 1: "f2", 2: "i4", 3: "u1", 4: "i8", 7: "i2", 9: "i1"}
+
+# ActivationFunctionType in schema.fbs
+ACTIVATIONS: Mapping[int, str] = {0: "none", 1: "relu", 3: "relu6"}
+
+# The field of an operator's own options that holds the fused activation.
+_ACTIVATION_FIELD: Mapping[int, int] = {ADD: 0, MUL: 0, DIV: 0, CONV_2D: 3, FULLY_CONNECTED: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of the graph."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    """As numpy spells it, `f4` or `i1`; empty for a type that edgehome does not compute with."""
+    buffer: int
+    scale: tuple[float, ...] = ()
+    """Real value = scale * (stored - zero_point); one scale, or one per channel, or none."""
+    zero_point: tuple[int, ...] = ()
+    channel_axis: int = 0
+    """The dimension to which a scale per channel belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One step of the graph."""
+
+    code: int
+    """A number of BuiltinOperator, such as `CONV_2D`."""
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    activation: str
+    """`none`, `relu`, `relu6`, or `other` when it is fused with one not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The names by which the file offers its inputs and outputs."""
+
+    key: str
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+
+
+def refused(why: str) -> ModelError:
+    """Return the error for a file that is not a usable model."""
+    return ModelError(
+        "model_refused", f"the model file is refused: {why}.", "Copy or download the file again."
+    )
+
+
+class _Table:
+    """A FlatBuffers table: a vtable says where, if anywhere, each field lies."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self.position = position
+        vtable = position - _read(data, "<i", position)
+        size = _read(data, "<H", vtable)
+        self._fields = _unpack(data, f"<{(size - 4) // 2}H", vtable + 4)
+
+    def place(self, number: int) -> int:
+        """Return where the field lies in the file; 0 when it is absent."""
+        offset = self._fields[number] if number < len(self._fields) else 0
+        return self.position + offset if offset else 0
+
+    def scalar(self, number: int, form: str) -> int:
+        """Return the number of that struct format, or 0, the schema's default for all we read."""
+        place = self.place(number)
+        return _read(self._data, form, place) if place else 0
+
+    def _target(self, number: int) -> int:
+        place = self.place(number)
+        return place + _read(self._data, "<I", place) if place else 0
+
+    def table(self, number: int) -> _Table | None:
+        target = self._target(number)
+        return _Table(self._data, target) if target else None
+
+    def vector(self, number: int) -> tuple[int, int]:
+        """Return where a vector's first element lies and how many it has; (0, 0) when absent."""
+        target = self._target(number)
+        return (target + 4, _read(self._data, "<I", target)) if target else (0, 0)
+
+    def numbers(self, number: int, form: str) -> tuple[int, ...]:
+        start, count = self.vector(number)
+        return _unpack(self._data, f"<{count}{form}", start)
+
+    def tables(self, number: int) -> list[_Table]:
+        start, count = self.vector(number)
+        offsets = _unpack(self._data, f"<{count}I", start)
+        return [_Table(self._data, start + 4 * i + offset) for i, offset in enumerate(offsets)]
+
+    def text(self, number: int) -> str:
+        start, count = self.vector(number)
+        return self._data[start : start + count].decode("utf-8", "replace")
+
+
+def _unpack(data: bytes, form: str, place: int) -> tuple[int, ...]:
+    if place < 0 or place + struct.calcsize(form) > len(data):
+        raise refused("it is cut short or damaged: an offset points outside it")
+    return struct.unpack_from(form, data, place)
+
+
+def _read(data: bytes, form: str, place: int) -> int:
+    return _unpack(data, form, place)[0]
+
+
+class TfliteFile:
+    """The graph of a .tflite file: its first subgraph, which is the whole of a stream MoViNet.
+
+    Raises ModelError (`model_refused`) when the bytes are not such a file, or are cut short.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        if data[4:8] != b"TFL3":
+            raise refused("it is not a TensorFlow Lite file (the mark TFL3 is missing)")
+        self._data = data
+        self._model = model = _Table(data, _read(data, "<I", 0))
+        subgraphs = model.tables(2)
+        if not subgraphs:
+            raise refused("it holds no graph")
+        self._subgraph = subgraphs[0]
+        self._buffers = [self._extent(buffer) for buffer in model.tables(4)]
+        codes = [self._code(table) for table in model.tables(1)]
+        self.tensors = [_tensor(table) for table in self._subgraph.tables(0)]
+        self.operators = [_operator(table, codes) for table in self._subgraph.tables(3)]
+        self.outputs = self._subgraph.numbers(2, "i")
+        self.signatures = [_signature(t) for t in model.tables(7) if t.scalar(4, "<I") == 0]
+        self._check_indices()
+
+    def _extent(self, buffer: _Table) -> tuple[int, int]:
+        start, count = buffer.vector(0)
+        if start + count > len(self._data):
+            raise refused("it is cut short: weights are missing")
+        return start, count
+
+    @staticmethod
+    def _code(table: _Table) -> int:
+        # Codes below 127 are written to the old one-byte field, later ones to the new field.
+        return max(table.scalar(0, "<b"), table.scalar(3, "<i"))
+
+    def _check_indices(self) -> None:
+        used = {i for o in self.operators for i in (*o.inputs, *o.outputs)} | set(self.outputs)
+        used |= {i for s in self.signatures for i in (*s.inputs.values(), *s.outputs.values())}
+        if used and (max(used) >= len(self.tensors) or min(used) < -1):  # -1: input left out
+            raise refused("it is damaged: it names a tensor that it does not hold")
+        if any(not 0 <= tensor.buffer < len(self._buffers) for tensor in self.tensors):
+            raise refused("it is damaged: a tensor names weights that it does not hold")
+
+    def constant(self, index: int) -> bytes:
+        """Return the stored bytes of a weight; empty for a tensor that is computed."""
+        start, count = self._buffers[self.tensors[index].buffer]
+        return self._data[start : start + count]
+
+    def rewired(self, *, inputs: list[int], outputs: list[int], keep: set[int]) -> bytes:
+        """Return the file's bytes with other inputs and outputs and only some operators.
+
+        `keep` holds the positions of the operators that stay. Lists that grow are appended to
+        the file and the graph turned to them; those that shrink are shortened where they are; so
+        nothing else moves and the weights keep their alignment. The signatures, which would no
+        longer be true, are taken out: tensors are reached by their index.
+        """
+        changed = bytearray(self._data.ljust(len(self._data) + -len(self._data) % 4, b"\0"))
+        for number, tensors in ((1, inputs), (2, outputs)):
+            place = self._subgraph.place(number)
+            struct.pack_into("<I", changed, place, len(changed) - place)
+            changed += struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)
+        start, count = self._subgraph.vector(3)
+        offsets = _unpack(self._data, f"<{count}I", start)
+        for to, position in enumerate(sorted(keep)):
+            moved = 4 * (position - to)  # an offset counts from where it stands itself
+            struct.pack_into("<I", changed, start + 4 * to, offsets[position] + moved)
+        struct.pack_into("<I", changed, start - 4, len(keep))
+        struct.pack_into("<I", changed, self._model.vector(7)[0] - 4, 0)
+        return bytes(changed)
+
+
+def _tensor(table: _Table) -> Tensor:
+    quantization = table.table(4)
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    if quantization:
+        scale = quantization.numbers(2, "f")
+        zero_point = quantization.numbers(3, "q")
+    return Tensor(
+        name=table.text(3),
+        shape=table.numbers(0, "i"),
+        dtype=TYPES.get(table.scalar(1, "<b"), ""),
+        buffer=table.scalar(2, "<I"),
+        scale=scale,
+        zero_point=zero_point,
+        channel_axis=quantization.scalar(6, "<i") if quantization else 0,
+    )
+
+
+def _operator(table: _Table, codes: list[int]) -> Operator:
+    number = table.scalar(0, "<I")
+    if number >= len(codes):
+        raise refused("it is damaged: an operator has no code")
+    code, options, activation = codes[number], table.table(4), "none"
+    if options and code in _ACTIVATION_FIELD:
+        fused = options.scalar(_ACTIVATION_FIELD[code], "<b")
+        activation = ACTIVATIONS.get(fused, "other")
+    return Operator(code, table.numbers(1, "i"), table.numbers(2, "i"), activation)
+
+
+def _signature(table: _Table) -> Signature:
+    def names(number: int) -> dict[str, int]:
+        return {entry.text(0): entry.scalar(1, "<I") for entry in table.tables(number)}
+
+    return Signature(key=table.text(2), inputs=names(0), outputs=names(1))
