@@ -68,7 +68,7 @@ def decode_settings(packet: bytes) -> Settings:
     """Return the supervisor's settings; raises MessageError."""
     try:
         return Settings(**json.loads(packet))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise MessageError(f"not settings: {error}") from None
 
 
@@ -113,6 +113,6 @@ def decode(packet: bytes, labels: Sequence[str]) -> Message:
             )
         if kind == "failure":
             return Failure(Problem(**head["problem"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageError(f"not a message of the worker: {error!r}") from None
     raise MessageError(f"the worker has no message {kind!r}")
