@@ -172,7 +172,7 @@ run_tests() {
 # --- on the system -------------------------------------------------------------------------------
 
 install_system_packages() {
-    local packages=(python3-venv python3-numpy)
+    local packages=(python3-venv python3-numpy procps)
     apt_update
     if has_candidate python3-picamera2; then
         packages+=(python3-picamera2)
@@ -237,8 +237,10 @@ install_configuration() {
     mkdir -p $config
     if [[ ! -e $config/config.yaml ]]; then
         say "writing $config/config.yaml; it is yours from now on"
-        install -m 0644 config.yaml $config/config.yaml
+        install -m 0640 config.yaml $config/config.yaml
     fi
+    # A camera's address may hold a password: the service and root read it, nobody else.
+    chgrp edgehome $config/config.yaml
     if [[ -n $password_file ]]; then
         say "installing the broker's password"
         install -m 0600 "$password_file" $config/mqtt-password
@@ -283,7 +285,7 @@ start_service() {
     systemctl start $reboot.path
     say "starting the service"
     if ! systemctl restart edgehome; then
-        journalctl --unit edgehome --lines 10 --no-pager --output cat >&2
+        journalctl --unit edgehome --lines 20 --no-pager --output cat >&2
         fail $not_up "edgehome is installed, but its service did not start." \
             "Its last words are above; put that right, then run: sudo systemctl restart edgehome"
     fi
@@ -319,7 +321,9 @@ uninstall() {
         systemctl reset-failed edgehome 2>/dev/null || true
     fi
     # The user's number may be given to another service one day: nothing may still belong to it.
-    [[ ! -d $state ]] || chown -R root:root $state
+    for folder in $config $state; do
+        [[ ! -d $folder ]] || chown -R root:root $folder
+    done
     ! getent passwd edgehome >/dev/null || userdel edgehome
     if [[ -n $purge ]]; then
         say "removing $config and $state"

@@ -1,0 +1,205 @@
+"""install.sh on a bare, booted Debian: set EDGEHOME_TEST_SYSTEM=1; about two minutes a suite.
+
+Needs root, mmdebstrap, systemd-container and a package mirror. Kept in order: each test finds the
+machine as the one before left it, as a home does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from machine import Machine, copy_checkout, make_base, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.skipif("EDGEHOME_TEST_SYSTEM" not in os.environ, reason="EDGEHOME_TEST_SYSTEM=1"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can boot a machine"),
+    *(
+        pytest.mark.skipif(shutil.which(tool) is None, reason=f"no {tool} here")
+        for tool in ("mmdebstrap", "systemd-nspawn", "nsenter")
+    ),
+]
+
+CHECKOUT = "/srv/edgehome"
+PASSWORD = "correct horse"
+CONFIG = """\
+device: {name: Hall, id: hall}
+camera: {source: /srv/clip.mp4}
+rules:
+  - {name: Arm wrestling, when: arm wrestling, for: 1s}
+mqtt: {host: localhost, username: hall}
+"""
+
+
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def machine(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    k600_model: Path,
+    clips: Path,
+) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with Machine(make_base(request.param), folder) as booted:
+        copy_checkout(booted.root / CHECKOUT.removeprefix("/"))
+        srv = booted.root / "srv"
+        shutil.copytree(k600_model.parent, srv / "models")
+        shutil.copy(clips / "kinetics" / "mmaction2_demo.mp4", srv / "clip.mp4")
+        yield booted
+    shutil.rmtree(folder / "root")
+
+
+def install(machine: Machine, arguments: str = "") -> str:
+    return machine.run(f"{CHECKOUT}/install.sh {arguments}").stdout
+
+
+def releases(machine: Machine) -> list[str]:
+    return machine.run("ls -d /opt/edgehome/release.*").stdout.split()
+
+
+def listen(machine: Machine, topic: str, seconds: int = 20) -> dict[str, object]:
+    """Return the next JSON message on the topic."""
+    command = f"mosquitto_sub -h localhost -u hall -P '{PASSWORD}' -t '{topic}' -C 1 -W {seconds}"
+    message: dict[str, object] = json.loads(machine.run(command).stdout)
+    return message
+
+
+def test_after_the_installation_the_service_is_ready_without_a_camera(machine: Machine) -> None:
+    told = install(machine, "--model /srv/models/movinet_a0_stream_int8_k600.tflite")
+    assert "Raspberry Pi OS" in told, "a plain Debian has no Pi camera, and it must say so"
+    assert machine.show("ActiveState") == "active"
+    assert machine.run("systemctl is-enabled edgehome").stdout.strip() == "enabled"
+    assert machine.run("edgehome --version").stdout
+    wait_until(lambda: "no camera" in machine.journal().lower() or "picamera2" in machine.journal(),
+               "the honest word about the camera")  # fmt: skip
+
+
+def test_systemd_ignores_no_line_of_the_unit(machine: Machine) -> None:
+    verified = machine.run("systemd-analyze verify --man=no edgehome.service edgehome-reboot.path")
+    assert "edgehome" not in verified.stderr
+    exposure = machine.run("systemd-analyze security --no-pager --threshold=16 edgehome")
+    assert "edgehome.service" in exposure.stdout
+
+
+def test_the_distributions_numpy_is_used(machine: Machine) -> None:
+    code = "import numpy; print(numpy.__file__)"
+    used = machine.run(f"/opt/edgehome/venv/bin/python -c '{code}'").stdout
+    assert used.startswith("/usr/lib/python3/"), used
+
+
+def test_it_runs_as_its_own_user_and_writes_nowhere_else(machine: Machine) -> None:
+    process = machine.show("MainPID")
+    owner = machine.run(f"ps -o user= -p {process}", check=False).stdout.strip()
+    owner = owner or machine.run(f"stat -c %U /proc/{process}").stdout.strip()
+    assert owner == "edgehome"
+    mode = machine.run("stat -c '%U %a' /var/lib/edgehome").stdout.split()
+    assert mode == ["edgehome", "700"]
+    inside = f"nsenter -t {process} -m -S $(id -u edgehome) -G $(id -g edgehome)"
+    for forbidden in ("/etc/edgehome/x", "/opt/edgehome/x", "/var/log/x", "/usr/x"):
+        refused = machine.run(f"{inside} touch {forbidden}", check=False)
+        assert refused.returncode != 0, forbidden
+    assert machine.run(f"{inside} touch /var/lib/edgehome/x && rm /var/lib/edgehome/x")
+
+
+def test_a_killed_service_is_back_in_seconds(machine: Machine) -> None:
+    before = machine.show("MainPID")
+    machine.run("systemctl kill -s KILL --kill-who=main edgehome")
+    wait_until(
+        lambda: (
+            machine.show("MainPID") not in {before, "0"} and machine.show("ActiveState") == "active"
+        ),
+        "a new main process",
+    )
+    assert machine.show("NRestarts") == "1"
+
+
+def test_an_alert_reaches_a_broker_that_wants_a_password(machine: Machine) -> None:
+    machine.run("apt-get install -qq -y --no-install-recommends mosquitto mosquitto-clients")
+    machine.run(
+        "cd /etc/mosquitto && touch passwd && "
+        f"mosquitto_passwd -b passwd hall '{PASSWORD}' && chown mosquitto passwd && "
+        "printf 'listener 1883 127.0.0.1\\npassword_file /etc/mosquitto/passwd\\n' "
+        ">conf.d/home.conf && systemctl restart mosquitto"
+    )
+    (machine.root / "etc/edgehome/config.yaml").write_text(CONFIG)
+    (machine.root / "srv/password").write_text(PASSWORD + "\n")
+    install(machine, "--password-file /srv/password")
+    alert = listen(machine, "edgehome/hall/alert")
+    assert alert["label"] == "arm wrestling"
+    assert PASSWORD not in machine.journal()
+
+
+def test_reload_takes_a_new_config_and_keeps_the_process(machine: Machine) -> None:
+    before = machine.show("MainPID")
+    config = machine.root / "etc/edgehome/config.yaml"
+    config.write_text(CONFIG.replace("name: Hall", "name: Corridor"))
+    machine.run("systemctl reload edgehome")
+
+    def announced() -> bool:
+        device = listen(machine, "homeassistant/device/hall/config")["dev"]
+        return isinstance(device, dict) and device["name"] == "Corridor"
+
+    wait_until(announced, "the new name in the discovery message")
+    assert machine.show("MainPID") == before
+
+
+def test_a_wrong_config_does_not_leave_the_home_unwatched(machine: Machine) -> None:
+    config = machine.root / "etc/edgehome/config.yaml"
+    config.write_text(CONFIG.replace("for: 1s", "for: 1"))
+    machine.run("systemctl restart edgehome")
+    assert machine.show("ActiveState") == "active"
+    assert "config.yaml:4" in machine.journal()
+    assert listen(machine, "edgehome/hall/alert")["label"] == "arm wrestling"
+    config.write_text(CONFIG)
+
+
+def test_without_the_password_file_it_starts_all_the_same(machine: Machine) -> None:
+    machine.run("rm /etc/edgehome/mqtt-password && systemctl restart edgehome")
+    assert machine.show("ActiveState") == "active"
+
+
+def test_installing_again_repairs_and_keeps_what_is_the_owners(machine: Machine) -> None:
+    config = machine.root / "etc/edgehome/config.yaml"
+    config.write_text(CONFIG + "# mine\n")
+    before = releases(machine)
+    machine.run("rm -r /opt/edgehome/venv/lib/python3*/site-packages/paho")
+    install(machine)
+    assert config.read_text().endswith("# mine\n")
+    assert machine.show("ActiveState") == "active"
+    assert machine.run("stat -c '%U %a' /etc/edgehome/mqtt-password").stdout.split()[1] == "600"
+    after = releases(machine)
+    assert len(after) == 1
+    assert after != before
+
+
+def test_a_failed_upgrade_leaves_the_old_release_running(machine: Machine) -> None:
+    before, process = releases(machine), machine.show("MainPID")
+    lock = machine.root / CHECKOUT.removeprefix("/") / "requirements" / "runtime.txt"
+    text = lock.read_text()
+    lock.write_text(text.replace("sha256:", "sha256:0000"))
+    failed = machine.run(f"{CHECKOUT}/install.sh", check=False)
+    lock.write_text(text)
+    assert failed.returncode == 69
+    assert releases(machine) == before
+    assert machine.show("MainPID") == process
+
+
+def test_after_uninstalling_only_config_and_state_are_left(machine: Machine) -> None:
+    def left() -> list[str]:
+        places = "/opt /etc /usr/local /var/lib /run/systemd /home"
+        found = machine.run(f"find {places} -xdev -iname '*edgehome*' -prune").stdout.split()
+        return sorted(found)
+
+    install(machine, "--uninstall")
+    assert left() == ["/etc/edgehome", "/var/lib/edgehome"]
+    assert machine.run("getent passwd edgehome", check=False).returncode != 0
+    assert machine.run("systemctl cat edgehome", check=False).returncode != 0
+    install(machine, "--uninstall")  # a second time is not an error
+    install(machine, "--uninstall --purge")
+    assert left() == []
