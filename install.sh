@@ -207,7 +207,8 @@ build_release() {
     find "$site/edgehome" -name __pycache__ -prune -exec rm -rf {} +
     chmod -R u=rwX,go=rX "$site/edgehome"
     "$release/bin/python" -m compileall -q "$site/edgehome"
-    "$release/bin/python" -P -m edgehome --help >/dev/null ||
+    { "$release/bin/python" -P -m edgehome --help >/dev/null &&
+        "$release/bin/python" -P -c 'import ai_edge_litert.interpreter'; } ||
         fail $unfit_machine "The new release does not run; what was installed before still does." \
             "Read the message above."
 }
@@ -322,7 +323,7 @@ uninstall() {
     fi
     # The user's number may be given to another service one day: nothing may still belong to it.
     for folder in $config $state; do
-        [[ ! -d $folder ]] || chown -R root:root $folder
+        [[ ! -d $folder ]] || chown -R root:root "$folder"
     done
     ! getent passwd edgehome >/dev/null || userdel edgehome
     if [[ -n $purge ]]; then

@@ -19,7 +19,8 @@ from edgehome.recognizer.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-SHELL_SCRIPTS = ["install.sh", "scripts/check", "scripts/test", "scripts/lock", ".ci/run"]
+SHELL_SCRIPTS = ["install.sh", ".ci/run", "tests/system/boot.sh"]
+SHELL_SCRIPTS += ["scripts/check", "scripts/test", "scripts/lock"]
 
 
 def install(*arguments: str, path: str = "") -> subprocess.CompletedProcess[str]:
