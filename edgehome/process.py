@@ -33,6 +33,7 @@ class WorkerProcess:
         self._process = process
         self._socket = channel
         self.labels: Sequence[str] = ()
+        self.pid = process.pid
         self.exit_descriptor = os.pidfd_open(process.pid)
         """Readable when the process has ended."""
 
@@ -94,7 +95,7 @@ class WorkerProcess:
     def state(self) -> str:
         """Return the kernel's letter for the process, `D` when it hangs in a driver."""
         try:
-            stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
         except OSError:
             return "X"
         return stat.rpartition(")")[2].split()[0]

@@ -1,6 +1,6 @@
 """Write docs/reference/config.md from the configuration's own types.
 
-    python scripts/config_reference.py > docs/reference/config.md
+python scripts/config_reference.py > docs/reference/config.md
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from edgehome.config.types import Config, Option, Rule  # noqa: E402
+from edgehome.config.types import Config, Rule  # noqa: E402
 
 HEAD = """# config.yaml
 
@@ -43,7 +43,7 @@ A list. `name` and `when` are needed. What a rule does from frame to frame is in
 """
 
 
-def default_of(field: Field[Any], option: Option) -> str:
+def default_of(field: Field[Any]) -> str:
     """Return a default as it would be written in the file."""
     value = field.default
     if field.name.endswith("_s"):
@@ -62,7 +62,7 @@ def table(kind: type) -> str:
         option = field.metadata.get("option")
         if option:
             key = option.key or field.name
-            lines.append(f"| `{key}` | {default_of(field, option)} | {option.about} |")
+            lines.append(f"| `{key}` | {default_of(field)} | {option.about} |")
     return "\n".join(lines) + "\n\n"
 
 

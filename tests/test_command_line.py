@@ -1,0 +1,148 @@
+"""The commands as people call them: what they print, and the status they end with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 64, 65, 66, 78
+
+
+def edgehome(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgehome", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def config(tmp_path: Path, k600_model: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"recognizer: {{model: {k600_model}}}\n"
+        "rules:\n"
+        "  - name: Arms\n    when: arm wrestling\n    for: 1s\n    severity: critical\n"
+        "    between: 22:00-06:00\n"
+    )
+    return path
+
+
+def test_arm_wrestling_is_the_top_label_of_the_sanity_clip(clips: Path, k600_model: Path) -> None:
+    with (clips / "clips.csv").open(newline="") as file:
+        sanity = [clips / row["path"] for row in csv.DictReader(file) if row["split"] == "sanity"]
+    done = edgehome("replay", *sanity, "--model", k600_model, "--json")
+    assert done.returncode == 0, done.stderr
+    found = lines(done.stdout)
+    assert found[-1]["kind"] == "summary"
+    assert {line["clip"] for line in found[:-1]} == set(map(str, sanity))
+    of_demo = [n for n in found[:-1] if n["clip"].endswith("/mmaction2_demo.mp4")]
+    assert max(of_demo[-1]["scores"], key=of_demo[-1]["scores"].get) == "arm wrestling"
+    assert of_demo[-1]["scores"]["arm wrestling"] > 0.9
+    assert all(len(line["scores"]) == 5 for line in of_demo)
+
+
+def test_two_replays_give_the_same_bytes_but_for_the_summary(clips: Path, config: Path) -> None:
+    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+    first, second = (edgehome("replay", clip, "-c", config, "--json").stdout for _ in range(2))
+    assert first.splitlines()[:-1] == second.splitlines()[:-1]
+    kinds = [line["kind"] for line in lines(first)]
+    assert kinds.count("scores") == 50
+    assert kinds.count("event") == 1
+    assert kinds.count("alert") == 1
+    summary = lines(first)[-1]
+    assert (summary["frames"], summary["alerts"]) == (50, 1)
+    assert 0 < summary["inference_ms"]["p50"] <= summary["inference_ms"]["p95"]
+
+
+def test_a_replay_has_the_time_of_day_that_it_is_given(clips: Path, config: Path) -> None:
+    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+    day = edgehome("replay", clip, "-c", config, "--json", "--start", "2026-05-01T12:00:00+02:00")
+    assert lines(day.stdout)[-1]["alerts"] == 0
+    night = edgehome("replay", clip, "-c", config, "--start", "2026-05-01T23:00:00+02:00")
+    assert "ALERT Arms [critical]: arm wrestling" in night.stdout
+    assert "strongest: arm wrestling 1.00" in night.stdout
+
+
+def test_a_clip_that_is_not_there_or_is_no_video_is_said_and_the_others_go_on(
+    clips: Path, config: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("not a video")
+    missing = edgehome("replay", tmp_path / "none.mp4", "-c", config)
+    assert missing.returncode == EX_NOINPUT
+    assert "none.mp4" in missing.stderr
+    good = clips / "kinetics" / "mmaction2_demo.mp4"
+    done = edgehome("replay", text, good, "-c", config, "--json")
+    assert done.returncode == EX_DATAERR
+    assert "text.mp4" in done.stderr
+    assert lines(done.stdout)[-1]["frames"] == 50
+
+
+def test_a_model_that_cannot_be_used_is_said(clips: Path, k600_model: Path, tmp_path: Path) -> None:
+    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(k600_model.read_bytes()[:500_000])
+    for command in (["replay", clip], ["bench"]):
+        done = edgehome(*command, "--model", cut)
+        assert done.returncode == EX_DATAERR, done.stderr
+        assert "cut.tflite" in done.stderr
+        done = edgehome(*command, "--model", tmp_path / "none.tflite")
+        assert done.returncode == EX_NOINPUT, done.stderr
+        assert "none.tflite" in done.stderr
+
+
+def test_check_finds_an_unknown_label(config: Path) -> None:
+    assert edgehome("check", config).returncode == 0
+    config.write_text(config.read_text().replace("arm wrestling", "arm wrestlin"))
+    done = edgehome("check", config)
+    assert done.returncode == EX_CONFIG
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"{config}:4:11: rules.0.when: 'arm wrestlin' is neither an activity nor a label of the "
+        "model; did you mean 'arm wrestling'?\n"
+    )
+    (mistake,) = lines(edgehome("check", config, "--json").stdout)
+    assert (mistake["line"], mistake["column"], mistake["path"]) == (4, 11, "rules.0.when")
+
+
+def test_a_wrong_option_is_a_usage_error_and_every_command_has_help() -> None:
+    assert edgehome("replay").returncode == EX_USAGE
+    assert edgehome("fly").returncode == EX_USAGE
+    for command in ("run", "check", "replay", "bench", "doctor"):
+        done = edgehome(command, "--help")
+        assert done.returncode == 0
+        assert done.stdout.startswith(f"usage: edgehome {command}")
+
+
+def test_run_with_a_wrong_config_and_no_earlier_one_ends_with_78(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("device: {nane: x}")
+    done = edgehome("run", "-c", config, "--state", tmp_path / "state")
+    assert done.returncode == EX_CONFIG
+    assert "did you mean 'name'?" in done.stderr
+
+
+def test_the_config_reference_is_what_the_program_does() -> None:
+    made = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "config_reference.py"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (ROOT / "docs" / "reference" / "config.md").read_text() == made.stdout

@@ -1,0 +1,164 @@
+"""The worker as a process: real model, a clip as its camera, killed in every way."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgehome.messages import Failure, Message, Ready, Settings
+from edgehome.process import WorkerProcess
+from edgehome.types import Scores
+
+ROOT = Path(__file__).resolve().parents[1]
+RSS_MB = 120
+
+
+@pytest.fixture
+def clip(clips: Path) -> Path:
+    return clips / "kinetics" / "mmaction2_demo.mp4"
+
+
+class Heard:
+    """A worker and all that it has said."""
+
+    def __init__(self, model: Path, source: Path | str) -> None:
+        self.worker = WorkerProcess.spawn(Settings(str(source), str(model), 1, "", 10.0))
+        self.messages: list[Message] = []
+
+    def until(self, done: Callable[[list[Message]], bool], timeout_s: float = 30) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.worker, selectors.EVENT_READ)
+            selector.register(self.worker.exit_descriptor, selectors.EVENT_READ)
+            while not done(self.messages):
+                assert time.monotonic() < deadline_s, self.messages
+                selector.select(0.2)
+                self.messages += self.worker.messages()
+                if self.worker.poll() is not None and not done(self.messages):
+                    self.messages += self.worker.messages()
+                    assert done(self.messages), (self.worker.poll(), self.messages)
+
+    def scores(self) -> list[Scores]:
+        return [message for message in self.messages if isinstance(message, Scores)]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Path, Path | str], Heard]]:
+    started: list[Heard] = []
+
+    def begin(model: Path, source: Path | str) -> Heard:
+        started.append(Heard(model, source))
+        return started[-1]
+
+    yield begin
+    for heard in started:
+        heard.worker.end()
+
+
+def test_a_worker_says_what_it_runs_and_then_what_it_sees(
+    start: Callable[..., Heard], k600_model: Path, clip: Path
+) -> None:
+    heard = start(k600_model, clip)
+    heard.until(lambda said: sum(isinstance(m, Scores) for m in said) >= 10)
+    ready = heard.messages[0]
+    assert isinstance(ready, Ready)
+    assert len(ready.labels) == 600
+    assert ready.rate == 5
+    assert [scores.frame for scores in heard.scores()] == list(range(1, len(heard.scores()) + 1))
+    times = [scores.time_s for scores in heard.scores()]
+    assert times == sorted(times)
+    assert sum(heard.scores()[-1].probabilities.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_worker_stays_under_its_memory(
+    start: Callable[..., Heard], k600_model: Path, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = start(k600_model, clip)
+    heard.until(lambda said: sum(isinstance(m, Scores) for m in said) >= 25)
+    status = Path(f"/proc/{heard.worker.pid}/status").read_text()
+    rss_mb = int(status.split("VmRSS:")[1].split()[0]) / 1024
+    with capsys.disabled():
+        print(f"\nworker: {rss_mb:.1f} MB resident")
+    assert rss_mb < RSS_MB
+
+
+def test_a_worker_that_is_asked_to_end_does_so_at_once(
+    start: Callable[..., Heard], k600_model: Path, clip: Path
+) -> None:
+    heard = start(k600_model, clip)
+    heard.until(lambda said: any(isinstance(m, Scores) for m in said))
+    heard.worker.send_signal(signal.SIGTERM)
+    assert heard.worker.wait(1.0)
+    assert heard.worker.poll() == 0
+
+
+def test_a_crash_is_told_from_a_kill(
+    start: Callable[..., Heard], k600_model: Path, clip: Path
+) -> None:
+    for number, crashed in ((signal.SIGSEGV, True), (signal.SIGKILL, False)):
+        heard = start(k600_model, clip)
+        heard.until(lambda said: any(isinstance(m, Scores) for m in said))
+        heard.worker.send_signal(number)
+        assert heard.worker.wait(5.0)
+        assert heard.worker.crashed() is crashed
+
+
+def test_a_worker_dies_with_its_supervisor(k600_model: Path, clip: Path) -> None:
+    script = (
+        "import sys, time\n"
+        "from edgehome.messages import Settings\n"
+        "from edgehome.process import WorkerProcess\n"
+        "worker = WorkerProcess.spawn(Settings(sys.argv[2], sys.argv[1], 1, '', 10.0))\n"
+        "while not any(True for _ in worker.messages()): time.sleep(0.05)\n"
+        "print(worker.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(k600_model), str(clip)],
+        stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as parent:  # fmt: skip
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        watch = os.pidfd_open(pid)
+        parent.kill()
+        with selectors.DefaultSelector() as selector:
+            selector.register(watch, selectors.EVENT_READ)
+            assert selector.select(5), "the worker outlived its supervisor by five seconds"
+        os.close(watch)
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [("pi", {"picamera2_missing", "camera_missing"}), ("/none.mp4", {"clip_missing"}),
+     ("/dev/video99", {"camera_missing"})],
+)  # fmt: skip
+def test_a_camera_that_is_not_there_is_a_reason(
+    start: Callable[..., Heard], k600_model: Path, source: str, code: set[str]
+) -> None:
+    heard = start(k600_model, source)
+    heard.until(lambda said: any(isinstance(m, Failure) for m in said))
+    failure = heard.messages[-1]
+    assert isinstance(failure, Failure)
+    assert failure.problem.code in code
+    assert failure.problem.remedy
+
+
+def test_a_model_that_cannot_be_used_is_a_reason(
+    start: Callable[..., Heard], k600_model: Path, clip: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(k600_model.read_bytes()[:1_000_000])
+    for model, code in ((cut, "model_refused"), (tmp_path / "none", "model_missing")):
+        heard = start(model, clip)
+        heard.until(lambda said: any(isinstance(m, Failure) for m in said))
+        failure = heard.messages[-1]
+        assert isinstance(failure, Failure)
+        assert failure.problem.code == code
