@@ -15,6 +15,7 @@ from edgehome.homeassistant import (
     RuleStatus,
     alert_payload,
     announced_components,
+    clear_gone_rules,
     device_identity,
     discovery,
     heartbeat,
@@ -192,6 +193,15 @@ def test_a_rule_that_is_gone_is_named_with_its_platform_alone() -> None:
     components = announce("Fight", announced=announced)["cmps"]
     assert components["rule_fall"] == {"p": "binary_sensor"}
     assert components["rule_fight"]["name"] == "Fight"
+
+
+def test_the_broker_is_made_to_forget_the_states_of_a_rule_that_is_gone_and_no_others() -> None:
+    announced = announced_components(discovery(make_config("Fight", "Fall"), ID, [], "1").payload)
+    cleared = clear_gone_rules(make_config("Fight"), ID, announced)
+    topics = {f"{BASE}/rule/fall", f"{BASE}/rule/fall/attributes"}
+    assert {message.topic for message in cleared} == topics
+    assert all(message.payload == b"" and message.retain for message in cleared)
+    assert clear_gone_rules(make_config("Fight", "Fall"), ID, announced) == []
 
 
 def test_a_rule_that_comes_back_is_announced_in_full() -> None:

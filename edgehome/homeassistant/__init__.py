@@ -4,7 +4,7 @@ Nothing here sends: each function returns messages for the delivery thread. The 
 topics, payloads and entities is docs/reference/mqtt.md.
 """
 
-from edgehome.homeassistant.discovery import announced_components, discovery
+from edgehome.homeassistant.discovery import announced_components, clear_gone_rules, discovery
 from edgehome.homeassistant.names import device_identity, rule_slugs
 from edgehome.homeassistant.states import (
     Command,
@@ -24,6 +24,7 @@ __all__ = [
     "Topics",
     "alert_payload",
     "announced_components",
+    "clear_gone_rules",
     "device_identity",
     "discovery",
     "heartbeat",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 EXPIRE_AFTER_S = 120
 """Seconds without a heartbeat after which its entities become unavailable: four heartbeats."""
 
+_RULE_KEY = "rule_"
+"""What the component keys of rules begin with, and no other."""
+
 _Component = dict[str, object]
 
 _DIAGNOSTIC: _Component = {"ent_cat": "diagnostic"}
@@ -87,9 +90,26 @@ def announced_components(payload: bytes) -> dict[str, str]:
         return {}
 
 
+def clear_gone_rules(config: Config, identity: str, announced: Mapping[str, str]) -> list[Message]:
+    """Return what makes the broker forget the states of announced rules that are gone.
+
+    Send it after the discovery message: while an entity still listens, Home Assistant complains
+    about the empty payload.
+    """
+    topics = Topics(identity)
+    slugs = rule_slugs(rule.name for rule in config.rules)
+    kept = {f"{_RULE_KEY}{slug}" for slug in slugs.values()}
+    gone = [key for key in announced if key.startswith(_RULE_KEY) and key not in kept]
+    return [
+        Message(topic(key.removeprefix(_RULE_KEY)), b"", retain=True)
+        for key in gone
+        for topic in (topics.rule, topics.rule_attributes)
+    ]
+
+
 def _components(config: Config, topics: Topics, activities: Iterable[str]) -> dict[str, _Component]:
     slugs = rule_slugs(rule.name for rule in config.rules)
-    rules = {f"rule_{slug}": _rule(topics, name, slug) for name, slug in slugs.items()}
+    rules = {f"{_RULE_KEY}{slug}": _rule(topics, name, slug) for name, slug in slugs.items()}
     return {
         "alert": _alert_event(topics, list(slugs.values())),
         **rules,

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edgehome.homeassistant import Topics
+from edgehome.types import Message
+
 from .broker import MOSQUITTO, Broker
 from .harness import HomeAssistant
 from .installation import home_assistant_python
@@ -32,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def documented(kind: str) -> list[str]:
     """Return the fenced blocks of one kind in the how-to, as they stand there."""
     return re.findall(rf"^```{kind}\n(.*?)^```$", HOW_TO.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def remove_device(home: HomeAssistant, administrator: Client) -> None:
+    """Do what the how-to says about taking a node away, and see the device go."""
+    topic = Topics(IDENTITY).discovery("homeassistant")
+    administrator.send([Message(topic, b"", retain=True)])
+    home.wait_state("switch.front_door_armed", "missing")
 
 
 @pytest.fixture(scope="session")

@@ -151,6 +151,13 @@ class HomeAssistant:
         )
         wait_until(lambda: self.render(template) == 1, f"automation {identifier}")
 
+    def republish(self, identifier: str, trigger: dict[str, Any], payload: str) -> None:
+        """Add an automation that publishes a template of its trigger on `test/<identifier>`."""
+        data = {"topic": f"test/{identifier}", "payload": payload, "qos": 1}
+        action = {"action": "mqtt.publish", "data": data}
+        triggers = {"alias": identifier, "mode": "queued", "max": 50, "triggers": [trigger]}
+        self.add_automation(identifier, {**triggers, "actions": [action]})
+
     # -- what a person does once, in the browser
 
     def _configure(self) -> None:

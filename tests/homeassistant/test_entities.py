@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgehome.homeassistant import (
     RuleStatus,
     alert_payload,
     announced_components,
+    clear_gone_rules,
     discovery,
     heartbeat,
     state_messages,
@@ -21,7 +23,7 @@ from edgehome.homeassistant import (
 from edgehome.types import Alert, Evidence, Message, Problem, Severity
 
 from .broker import wait_until
-from .conftest import IDENTITY, documented
+from .conftest import IDENTITY, documented, remove_device
 from .harness import HomeAssistant
 from .node import Client, StandInNode
 
@@ -58,12 +60,16 @@ def make_alert(identifier: str, rule: str = "Fight") -> Alert:
     )
 
 
-def announcement(*rules: str, before: bytes = b"") -> Message:
-    config = Config(
+def make_config(*rules: str) -> Config:
+    return Config(
         device=DeviceConfig(name="Front door"),
         rules=tuple(Rule(name, Activity("fighting", ("fighting",))) for name in rules),
     )
-    return discovery(config, IDENTITY, ["fighting"], "1.2.3", announced_components(before))
+
+
+def announcement(*rules: str, before: bytes = b"") -> Message:
+    announced = announced_components(before)
+    return discovery(make_config(*rules), IDENTITY, ["fighting"], "1.2.3", announced)
 
 
 def status(**changes: Any) -> NodeStatus:
@@ -78,6 +84,13 @@ def status(**changes: Any) -> NodeStatus:
     return NodeStatus(IDENTITY, "1.2.3", started, **{**known, **changes})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def alone(home: HomeAssistant, listener: Client) -> Iterator[None]:
+    """Leave nothing of the device behind."""
+    yield
+    remove_device(home, listener)
+
+
 @pytest.fixture(autouse=True)
 def announced(home: HomeAssistant, node: StandInNode) -> None:
     node.online(announcement("Fight", "Fall"), *state_messages(status()))
@@ -89,16 +102,6 @@ def beats_arrive(home: HomeAssistant, node: StandInNode) -> bool:
     """Send one and say whether one has arrived: a subscription takes Home Assistant a second."""
     node.say(heartbeat(status()))
     return home.state("sensor.front_door_pending") == "0"
-
-
-def republish(home: HomeAssistant, identifier: str, trigger: dict[str, Any], payload: str) -> None:
-    """Make an automation that publishes what it was given on `test/<identifier>`."""
-    action = {
-        "action": "mqtt.publish",
-        "data": {"topic": f"test/{identifier}", "payload": payload},
-    }
-    automation = {"alias": identifier, "triggers": [trigger], "actions": [action]}
-    home.add_automation(identifier, automation)
 
 
 def test_every_entity_is_accepted_and_nothing_is_complained_about(home: HomeAssistant) -> None:
@@ -148,7 +151,7 @@ def test_an_automation_on_a_problem_sees_its_remedy(
         "to": "on",
         "from": "off",
     }
-    republish(home, "problem", trigger, "{{ trigger.to_state.attributes.problems | to_json }}")
+    home.republish("problem", trigger, "{{ trigger.to_state.attributes.problems | to_json }}")
     problem = Problem("camera_missing", "No camera found.", "Is the cable {{ seated }}?")
     node.say(*state_messages(status(problems=(problem,))))
     assert listener.wait_for("test/problem") == [
@@ -170,7 +173,7 @@ def test_the_documented_automations_load_and_tell_an_alert_once(
         "event_type": "call_service",
         "event_data": {"domain": "persistent_notification"},
     }
-    republish(home, "told", trigger, "{{ trigger.event.data.service_data | to_json }}")
+    home.republish("told", trigger, "{{ trigger.event.data.service_data | to_json }}")
 
     for identifier in ("first", "first", "second"):  # the same again is not news
         node.alert(alert_payload(make_alert(identifier), "fight"))
@@ -211,13 +214,15 @@ def test_the_armed_switch_reaches_the_node_and_comes_back(
 def test_the_entity_of_a_removed_rule_goes_and_the_others_stay(
     home: HomeAssistant, node: StandInNode
 ) -> None:
-    before = announcement("Fight", "Fall")
-    after = announcement("Fight", before=before.payload)
-    node.say(after)
+    before = announcement("Fight", "Fall").payload
+    after = announcement("Fight", before=before)
+    cleared = clear_gone_rules(make_config("Fight"), IDENTITY, announced_components(before))
+    node.say(after, *cleared)
     home.wait_state("binary_sensor.front_door_rule_fall", "missing")
     gone = {"binary_sensor.front_door_rule_fall"}
     assert home.device_entities("switch.front_door_armed") == ENTITIES - gone
 
+    assert home.complaints() == []
     home.stop()  # it is forgotten for good, not only until the next start
     home.start()
     home.wait_state("switch.front_door_armed", "on")

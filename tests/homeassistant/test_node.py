@@ -1,0 +1,215 @@
+"""The whole node, from a clip that stands in for its camera, at the real Home Assistant."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .broker import USERS, Broker, wait_until
+from .conftest import IDENTITY, remove_device
+from .harness import HomeAssistant
+from .node import Client
+
+pytest.importorskip("av", reason="the clip that stands in for the camera needs PyAV")
+
+CLIP = "kinetics/mmaction2_demo.mp4"
+"""Two people arm wrestling."""
+
+_CONFIG = """\
+device: {{name: Front door, id: {identity}}}
+camera: {{source: {clip}}}
+recognizer: {{model: {model}}}
+rules:
+  - {{name: Match, when: arm wrestling, above: 0.3, for: 1s, repeat_interval: 4s}}
+{more}
+mqtt: {{host: 127.0.0.1, port: {port}, username: edgehome, password_file: {password}}}
+"""
+_NAP = "  - {name: Nap, when: sleeping, above: 0.99}"
+
+EXPECTED = {
+    "event.front_door_alert",
+    "binary_sensor.front_door_rule_match",
+    "binary_sensor.front_door_rule_nap",
+    "sensor.front_door_activity",
+    "sensor.front_door_confidence",
+    "sensor.front_door_last_alert",
+    "binary_sensor.front_door_problem",
+    "switch.front_door_armed",
+    "sensor.front_door_frames_per_second",
+    "sensor.front_door_inference_ms",
+    "sensor.front_door_worker_restarts",
+    "sensor.front_door_pending",
+    "sensor.front_door_dropped",
+    "sensor.front_door_started",
+    "sensor.front_door_version",
+}
+
+BACK_S = 90
+"""Two heartbeats and Home Assistant's pauses, and then some."""
+
+
+class Daemon:
+    """`python -m edgehome run`, with a state folder that outlives it."""
+
+    def __init__(self, folder: Path, *, clip: Path, model: Path, broker: Broker) -> None:
+        self.folder = folder
+        self._values = {"clip": clip, "model": model, "port": broker.port, "identity": IDENTITY}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, more_rules: str = _NAP) -> None:
+        password, config = self.folder / "password", self.folder / "config.yaml"
+        password.touch(mode=0o600)
+        password.write_text(USERS["edgehome"])
+        config.write_text(_CONFIG.format(**self._values, password=password, more=more_rules))
+        command = [sys.executable, "-m", "edgehome", "run", "-c", str(config)]
+        with (self.folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--state", str(self.folder / "state")], stdout=log, stderr=log
+            )
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def assert_runs(self) -> None:
+        running = self._process and self._process.poll() is None
+        assert running, (self.folder / "log.txt").read_text()[-3000:]
+
+
+@pytest.fixture(scope="module")
+def stopped_daemon(
+    broker: Broker, clips: Path, k600_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Daemon:
+    folder = tmp_path_factory.mktemp("node")
+    return Daemon(folder, clip=clips / CLIP, model=k600_model, broker=broker)
+
+
+@pytest.fixture(scope="module")
+def daemon(stopped_daemon: Daemon, home: HomeAssistant, listener: Client) -> Iterator[Daemon]:
+    """One node for all tests here; each leaves it running and armed."""
+    daemon = stopped_daemon
+    try:
+        daemon.start()
+        home.wait_state("switch.front_door_armed", "on", BACK_S)
+        trigger = {"trigger": "state", "entity_id": "event.front_door_alert"}
+        home.republish("alert", trigger, "{{ trigger.to_state.attributes | to_json }}")
+        yield daemon
+    finally:
+        daemon.stop()
+        print((daemon.folder / "log.txt").read_text())
+    remove_device(home, listener)
+
+
+def wait_for_alert(listener: Client) -> dict[str, Any]:
+    """Return the next alert that reaches the automation."""
+    before = len(listener.payloads("test/alert"))
+    wait_until(lambda: len(listener.payloads("test/alert")) > before, "an alert", BACK_S)
+    alert: dict[str, Any] = json.loads(listener.payloads("test/alert")[-1])
+    return alert
+
+
+def wait_for_all(home: HomeAssistant, expected: set[str]) -> None:
+    """Wait until every entity has a state again; an event may have none yet."""
+
+    def lost() -> set[str]:
+        names = expected - {"event.front_door_alert"}
+        return {name for name in names if home.state(name) in ("unavailable", "unknown", "missing")}
+
+    try:
+        wait_until(lambda: not lost(), "every entity", BACK_S)
+    except AssertionError:
+        raise AssertionError(f"still without a state: {lost()}") from None
+
+
+def test_a_clip_becomes_one_device_and_an_alert_in_an_automation(
+    daemon: Daemon, home: HomeAssistant, listener: Client
+) -> None:
+    alert = wait_for_alert(listener)
+    assert alert["event_type"] == "match"
+    assert alert["rule"] == "Match"
+    assert alert["label"] == "arm wrestling"
+    assert alert["score"] > 0.3
+    assert alert["evidence"]
+    wait_for_all(home, EXPECTED)
+    assert home.device_entities("switch.front_door_armed") == EXPECTED
+    assert home.devices() == 1
+    assert home.state("sensor.front_door_activity") == "arm wrestling"
+    assert home.state("binary_sensor.front_door_rule_match") == "on"
+    assert home.state("binary_sensor.front_door_rule_nap") == "off"
+    assert home.state("binary_sensor.front_door_problem") == "off"
+    assert float(home.state("sensor.front_door_frames_per_second")) > 3
+    assert home.complaints() == []
+    assert home.repairs() == 0
+    daemon.assert_runs()
+
+
+def test_the_armed_switch_in_home_assistant_disarms_the_node(
+    daemon: Daemon, home: HomeAssistant, listener: Client
+) -> None:
+    home.call("switch", "turn_off", "switch.front_door_armed")
+    home.wait_state("switch.front_door_armed", "off")
+    home.wait_state("binary_sensor.front_door_rule_match", "off")
+
+    daemon.stop()  # it remembers
+    home.wait_state("switch.front_door_armed", "unavailable")
+    daemon.start()
+    home.wait_state("switch.front_door_armed", "off", BACK_S)
+
+    home.call("switch", "turn_on", "switch.front_door_armed")
+    home.wait_state("switch.front_door_armed", "on")
+    wait_for_alert(listener)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_entities_and_alerts_are_back_after_home_assistant_restarts(
+    daemon: Daemon, home: HomeAssistant, listener: Client, how: signal.Signals
+) -> None:
+    home.stop(how)
+    home.start()
+    wait_for_all(home, EXPECTED)
+    assert home.device_entities("switch.front_door_armed") == EXPECTED
+    wait_for_alert(listener)
+    assert home.complaints() == []
+    daemon.assert_runs()
+
+
+def test_entities_and_alerts_are_back_after_mosquitto_restarts(
+    daemon: Daemon, home: HomeAssistant, broker: Broker, listener: Client
+) -> None:
+    broker.stop()
+    home.wait_state("switch.front_door_armed", "unavailable")
+    broker.start()
+    wait_for_all(home, EXPECTED)
+    wait_for_alert(listener)
+    daemon.assert_runs()
+
+
+def test_a_killed_node_is_unavailable_within_a_second_and_comes_back(
+    daemon: Daemon, home: HomeAssistant, listener: Client
+) -> None:
+    daemon.stop(signal.SIGKILL)
+    elapsed_s = home.wait_state("binary_sensor.front_door_rule_match", "unavailable")
+    print(f"unavailable after {elapsed_s:.2f} s")
+    assert elapsed_s < 1
+    daemon.start()
+    wait_for_all(home, EXPECTED)
+    wait_for_alert(listener)
+
+
+def test_the_entity_of_a_rule_that_was_removed_goes(daemon: Daemon, home: HomeAssistant) -> None:
+    daemon.stop()
+    daemon.start(more_rules="")
+    home.wait_state("binary_sensor.front_door_rule_nap", "missing", BACK_S)
+    gone = {"binary_sensor.front_door_rule_nap"}
+    wait_for_all(home, EXPECTED - gone)
+    assert home.device_entities("switch.front_door_armed") == EXPECTED - gone
+    assert home.complaints() == []
