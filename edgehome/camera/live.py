@@ -109,10 +109,13 @@ class LiveVideo:
         """Take what the camera sends, stamped on arrival."""
         with explained(self._source), camera_decoder(self._source, size=self._size) as decoder:
             for pictures in decoder.packets():
-                self._progress_s = time.monotonic()
+                now_s = time.monotonic()
+                if now_s - self._progress_s > SILENCE_S:
+                    break  # FFmpeg gave up waiting, and this is what it still had
+                self._progress_s = now_s
                 self._broken = decoder.broken
                 for picture in pictures:
-                    self._offer(decoder, picture, self._progress_s)
+                    self._offer(decoder, picture, now_s)
                 if self._stop.is_set():
                     return
         raise silent(self._source)

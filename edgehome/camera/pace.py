@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 TIE = 1e-6
-"""A frame this part of an interval early is on time: below it lies float noise."""
+"""What differs by less than this, in seconds or in intervals, differs by float noise alone."""
 
 
 class Pace:
@@ -74,4 +74,4 @@ class Timeline:
         if stamp_s is None or self._start_s is None or self._time_s is None:
             return None
         time_s = stamp_s - self._start_s
-        return time_s if 0 < time_s - self._time_s <= self._longest_gap_s else None
+        return time_s if TIE < time_s - self._time_s <= self._longest_gap_s else None

@@ -1,0 +1,152 @@
+"""The Pi camera's choices and sentences; the camera itself runs in tests/pi."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from edgehome.camera import open_camera
+from edgehome.camera.pi import coding, layout, stream_size, widest_mode
+from edgehome.camera.yuv import BT601, BT709, Coding, Layout
+from edgehome.types import CameraError
+
+
+def mode(
+    size: tuple[int, int], view: tuple[int, int], fps: float, bits: int = 10
+) -> dict[str, Any]:
+    return {"size": size, "crop_limits": (0, 0, *view), "fps": fps, "bit_depth": bits}
+
+
+IMX219 = [
+    mode((640, 480), (1280, 960), 206.65),
+    mode((1640, 1232), (3280, 2464), 83.7),
+    mode((1920, 1080), (1920, 1080), 47.57),
+    mode((3280, 2464), (3280, 2464), 21.19),
+]
+"""Modes of the Camera Module 2, as its data sheet and rpicam-hello --list-cameras have them."""
+
+
+@pytest.mark.parametrize(
+    ("sensor", "stream"),
+    [
+        ((1640, 1232), (228, 172)),
+        ((2304, 1296), (306, 172)),
+        ((1296, 2304), (172, 306)),
+        ((100, 100), (172, 172)),
+    ],
+)
+def test_the_stream_has_the_sensors_aspect(
+    sensor: tuple[int, int], stream: tuple[int, int]
+) -> None:
+    assert stream_size(sensor, 172) == stream
+
+
+def test_the_stream_is_even_and_holds_an_odd_square() -> None:
+    assert stream_size((2304, 1296), 171) == (306, 172)
+
+
+def test_a_small_picture_still_sees_all_that_the_sensor_can() -> None:
+    chosen = widest_mode(IMX219, 10)
+    assert chosen is not None
+    assert chosen["size"] == (1640, 1232)
+
+
+def test_a_mode_that_is_too_slow_is_left_out() -> None:
+    slow = [mode((640, 480), (3280, 2464), 5), *IMX219]
+    chosen = widest_mode(slow, 10)
+    assert chosen is not None
+    assert chosen["size"] == (1640, 1232)
+
+
+def test_modes_that_do_not_say_what_they_see_choose_nothing() -> None:
+    assert widest_mode([{"format": "MJPEG"}], 10) is None
+
+
+def test_the_layout_is_the_one_that_the_camera_says() -> None:
+    said = {"format": "NV12", "size": (306, 172), "stride": 320, "framesize": 82560}
+    assert layout(said) == Layout("NV12", 306, 172, 320)
+
+
+def test_a_format_that_is_not_yuv_is_refused() -> None:
+    with pytest.raises(CameraError) as caught:
+        layout({"format": "MJPEG", "size": (640, 480), "stride": 0})
+    assert caught.value.problem.code == "camera_unsupported"
+    assert "/dev/video0" in caught.value.problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("encoding", "span", "expected"),
+    [
+        ("Rec601", "Full", Coding(*BT601, full=True)),
+        ("Rec601", "Limited", Coding(*BT601, full=False)),
+        ("Rec709", "Limited", Coding(*BT709, full=False)),
+    ],
+)
+def test_the_coding_is_the_one_that_the_camera_says(
+    encoding: str, span: str, expected: Coding
+) -> None:
+    said = SimpleNamespace(
+        ycbcrEncoding=SimpleNamespace(name=encoding), range=SimpleNamespace(name=span)
+    )
+    assert coding(said) == expected
+
+
+def caused(*words: BaseException) -> BaseException:
+    """Chain errors the way picamera2 does: each one caused by the next."""
+    for outer, inner in pairwise(words):
+        outer.__cause__ = inner
+    return words[0]
+
+
+DID_NOT = "Camera __init__ sequence did not complete."
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("No camera number 0 found - use rpicam-hello"), "camera_missing"),
+        (IndexError("list index out of range"), "camera_missing"),
+        (PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma"), "camera_denied"),
+        (RuntimeError("Could not open any dmaHeap device"), "camera_denied"),
+        (
+            caused(
+                RuntimeError(DID_NOT),
+                RuntimeError("Failed to acquire camera: Device or resource busy"),
+            ),
+            "camera_busy",
+        ),
+        (
+            caused(
+                RuntimeError(DID_NOT), RuntimeError("Pipeline handler in use by another process")
+            ),
+            "camera_busy",
+        ),
+        (caused(RuntimeError(DID_NOT), RuntimeError("Invalid argument")), "camera_missing"),
+    ],
+)
+def test_what_picamera2_raises_becomes_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+) -> None:
+    def refuse() -> None:
+        raise error
+
+    fake = ModuleType("picamera2")
+    monkeypatch.setattr(fake, "Picamera2", refuse, raising=False)
+    monkeypatch.setitem(sys.modules, "picamera2", fake)
+    with pytest.raises(CameraError) as caught, open_camera("pi", size=172, rate=5):
+        pass
+    assert caught.value.problem.code == code
+    assert caught.value.problem.remedy
+
+
+def test_without_picamera2_the_remedy_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(CameraError) as caught, open_camera("pi", size=172, rate=5):
+        pass
+    assert caught.value.problem.code == "picamera2_missing"
+    assert "python3-picamera2" in caught.value.problem.remedy
+    assert "--system-site-packages" in caught.value.problem.remedy
