@@ -42,21 +42,24 @@ def _install(venv: Path) -> Path:
     # A virtual environment cannot be moved, so it is the link that appears when all is done.
     _run(_find_python(), "-m", "venv", str(making))
     python = making / "bin" / "python"
-    _run(str(python), "-m", "pip", "install", "-q", "--prefer-binary", f"homeassistant=={VERSION}")
+    _run(str(python), "-m", "pip", "install", "-q", "uv")  # several times as fast as pip
+    install = [str(python), "-m", "uv", "pip", "install", "-q", "--python", str(python)]
+    _run(*install, f"homeassistant=={VERSION}")
     package = next(making.glob("lib/python3.*/site-packages/homeassistant"))
     constraints = str(package / "package_constraints.txt")
-    needed = sorted(_requirements(package))
-    _run(str(python), "-m", "pip", "install", "-q", "--prefer-binary", "-c", constraints, *needed)
+    _run(*install, "-c", constraints, *sorted(_requirements(package)))
     venv.symlink_to(making.name)
     return venv / "bin" / "python"
 
 
 def _find_python() -> str:
-    named = os.environ.get("EDGEHOME_HA_PYTHON") or shutil.which("python3.13")
-    if named:
+    if named := os.environ.get("EDGEHOME_HA_PYTHON"):
         return named
+    # Before PATH: pyenv's python3.13 there is a script that refuses unless the version is active.
     for python in sorted(Path("~/.pyenv/versions").expanduser().glob("3.13.*/bin/python")):
         return str(python)
+    if found := shutil.which("python3.13"):
+        return found
     msg = "no Python 3.13 for Home Assistant; name one in EDGEHOME_HA_PYTHON"
     raise FileNotFoundError(msg)
 
