@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ IDENTITY = "edgehome_demo"
 TIMEOUT_S = 60.0
 """From the start of the daemon to the alert; also covers the slowest Raspberry Pi."""
 STOP_S = 15.0
+INDENT = " " * 22
 NO_ALERT, NO_INPUT, NO_BROKER = 1, 66, 69
 
 
@@ -211,12 +213,15 @@ def describe(kind: str, payload: bytes) -> str:
             for component in fields["cmps"].values()
             if "name" in component
         ]
-        name = fields["dev"]["name"]
-        return f'device "{name}" with {len(entities)} entities: {", ".join(entities)}'
+        listed = textwrap.fill(
+            ", ".join(entities), 90, initial_indent=INDENT, subsequent_indent=INDENT
+        )
+        return f'the device "{fields["dev"]["name"]}" with {len(entities)} entities:\n{listed}'
     if kind == "state":
         problems = "; ".join(problem["message"] for problem in fields["problems"])
         return problems or f"activity: {fields['activity']}"
-    return "\n" + json.dumps(fields, indent=2, ensure_ascii=False)
+    alert = json.dumps(fields, indent=2, ensure_ascii=False)
+    return f"what an automation in Home Assistant receives:\n{textwrap.indent(alert, INDENT)}"
 
 
 def follow(
