@@ -1,0 +1,102 @@
+"""The home's broker as the config names it: password, certificates, and what to say without it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgehome.config.types import MqttConfig
+from edgehome.types import EdgehomeError, Problem
+
+CREDENTIAL = "mqtt-password"
+"""The name under which systemd's LoadCredential hands the password over."""
+
+UNSUPPORTED_VERSION = (0x84, 0x01)
+"""MQTT 5's reason code and that of an older broker; likewise below."""
+BAD_CREDENTIALS = (0x86, 0x87, 0x04, 0x05)
+
+
+def read_password(config: MqttConfig, environment: Mapping[str, str]) -> str | None:
+    """Return the password from systemd's credential or the password file, None without either.
+
+    Raises EdgehomeError when the file is missing, readable by others, or not text.
+    """
+    directory = environment.get("CREDENTIALS_DIRECTORY")
+    credential = Path(directory) / CREDENTIAL if directory else None
+    path = credential if credential and credential.exists() else config.password_file
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(4096).decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EdgehomeError(
+            "password_file_unreadable",
+            f"The broker's password cannot be read from {path}: {error}.",
+            "Put the password there, readable by the service's user only (mode 0600).",
+        ) from None
+    if path is not credential and mode & 0o077:
+        raise EdgehomeError(
+            "password_file_exposed",
+            f"Others can read the password file {path} (mode {mode & 0o777:04o}).",
+            f"Run: chmod 600 {path}",
+        )
+    return content
+
+
+def tls_context(config: MqttConfig) -> ssl.SSLContext:
+    """Return a context that verifies the chain and the host's name.
+
+    Raises EdgehomeError when the authority's file is missing or is none.
+    """
+    try:
+        return ssl.create_default_context(cafile=config.ca_file)
+    except OSError as error:
+        raise EdgehomeError(
+            "ca_file_unreadable",
+            f"The certificate authority {config.ca_file} cannot be used: {error}.",
+            "Set mqtt.ca_file to the PEM file of the home's own authority.",
+        ) from None
+
+
+def unreachable(config: MqttConfig, why: str) -> Problem:
+    """Return the problem of a broker that does not answer."""
+    return Problem(
+        "broker_unreachable",
+        f"No connection to the broker {config.host}:{config.port}: {why}.",
+        "Check that it runs and that mqtt.host, mqtt.port and mqtt.tls are right; "
+        "alerts are kept meanwhile.",
+    )
+
+
+def refusal(config: MqttConfig, reason: int, name: str) -> Problem:
+    """Return the problem of a broker that answers and does not let us in."""
+    if reason in UNSUPPORTED_VERSION:
+        remedy = "Use a broker that speaks MQTT 5, such as Mosquitto 2."
+    elif reason in BAD_CREDENTIALS:
+        remedy = "Check mqtt.username and the password in the credential or mqtt.password_file."
+    else:
+        remedy = "See the broker's log; edgehome keeps trying."
+    message = f"The broker {config.host}:{config.port} refused the connection: {name}."
+    return Problem("broker_refused", message, remedy)
+
+
+def untrusted(config: MqttConfig, why: str) -> Problem:
+    """Return the problem of a certificate that does not verify."""
+    return Problem(
+        "broker_certificate",
+        f"The certificate of {config.host} is not trusted: {why}.",
+        "Check mqtt.ca_file, that mqtt.host is the name in the certificate, and the clock.",
+    )
+
+
+def taken_over() -> Problem:
+    """Return the problem of two devices that push each other off the broker."""
+    return Problem(
+        "client_id_taken",
+        "Another client with this device's id connects to the broker.",
+        "Give each edgehome its own device.id.",
+    )

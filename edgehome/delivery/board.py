@@ -1,0 +1,107 @@
+"""The states that the home sees: the newest message of every topic."""
+
+from __future__ import annotations
+
+from edgehome.mqtt import FAILURE, NOT_AUTHORIZED, Session
+from edgehome.types import Message, Problem
+
+WINDOW = 64
+"""Messages handed over and not acknowledged; more wait here, where newer ones replace them."""
+
+
+class Board:
+    """Keeps the newest retained message of every topic, and says what the broker refused.
+
+    Topics keep the order of their first message, so what is put first is told first after every
+    connection. A message that is not retained is sent once, or dropped without a connection.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty and offline."""
+        self._kept: dict[str, Message] = {}
+        self._waiting: dict[str, Message] = {}
+        self._in_flight: dict[int, str] = {}
+        self._refused: dict[str, int] = {}
+        self._online = False
+
+    def put(self, message: Message, *, once: bool = False) -> None:
+        """Take a message to publish; `once`: not again after the next connection."""
+        if message.retain and not once:
+            self._kept[message.topic] = message
+        if self._online:
+            self._waiting[message.topic] = message
+
+    def tell_everything(self) -> None:
+        """Publish every kept message again, in order."""
+        self._waiting = self._kept | self._waiting
+
+    def connected(self) -> None:
+        """Begin a connection with everything that is kept."""
+        self._online = True
+        self._refused.clear()
+        self.tell_everything()
+
+    def disconnected(self) -> None:
+        """Forget what was not kept."""
+        self._online = False
+        self._waiting.clear()
+        self._in_flight.clear()
+
+    def flush(self, session: Session) -> bool:
+        """Hand over what waits; return whether nothing waits any more."""
+        while self._waiting and len(self._in_flight) < WINDOW:
+            topic = next(iter(self._waiting))
+            message = self._waiting[topic]
+            mid = session.publish(message)
+            if mid is None:
+                return False
+            del self._waiting[topic]
+            if message.qos:
+                self._in_flight[mid] = topic
+        return not self._waiting
+
+    def acknowledge(self, mid: int, reason: int) -> str:
+        """Take a PUBACK; return the topic when it was for a message of ours and good, or ''."""
+        topic = self._in_flight.pop(mid, "")
+        if topic:
+            self.note(topic, reason)
+        return topic if reason < FAILURE else ""
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that the broker has not answered for."""
+        return len(self._in_flight)
+
+    def note(self, topic: str, reason: int) -> None:
+        """Remember a refusal of a topic, or that it is over."""
+        if reason >= FAILURE:
+            self._refused[topic] = reason
+        else:
+            self._refused.pop(topic, None)
+
+    def problems(self) -> list[Problem]:
+        """Say what the broker refuses, once for the ACL and once for all other reasons."""
+        denied = sorted(t for t, reason in self._refused.items() if reason == NOT_AUTHORIZED)
+        other = sorted(t for t, reason in self._refused.items() if reason != NOT_AUTHORIZED)
+        problems = []
+        if denied:
+            problems.append(not_allowed("publish on", denied[0]))
+        if other:
+            reason = self._refused[other[0]]
+            problems.append(
+                Problem(
+                    "broker_rejected",
+                    f"The broker rejects messages on {other[0]} (MQTT reason 0x{reason:02x}).",
+                    "See the broker's log and its limits; alerts are kept.",
+                )
+            )
+        return problems
+
+
+def not_allowed(what: str, topic: str) -> Problem:
+    """Return the problem of an access list that does not know this device."""
+    return Problem(
+        "broker_acl",
+        f"The broker does not allow this device to {what} {topic}.",
+        "Add the topic to the access list of the device's user; alerts are kept meanwhile.",
+    )

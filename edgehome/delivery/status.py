@@ -1,0 +1,25 @@
+"""What the rest of edgehome may know of delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgehome.types import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStatus:
+    """How delivery stood at its last turn."""
+
+    connected: bool = False
+    pending: int = 0
+    """Alerts that the broker has not taken yet."""
+    raised: int = 0
+    """Alerts committed since the start."""
+    dropped: int = 0
+    """Alerts lost for want of room, over the life of the outbox."""
+    ignored: int = 0
+    """Commands ignored since the start: retained, or larger than 4 KiB."""
+    problems: tuple[Problem, ...] = ()
+    progress_s: float = 0.0
+    """Monotonic seconds of the last turn."""
