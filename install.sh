@@ -125,16 +125,23 @@ write_launcher() {
 
 # --- in the checkout -----------------------------------------------------------------------------
 
+# Installs what is missing of Python and of the named programs, which are packages of that name.
+install_missing() {
+    local missing=() program
+    find_python >/dev/null || missing+=(python3-venv)
+    for program in "$@"; do
+        PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("$program")
+    done
+    ((${#missing[@]})) || return 0
+    if command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; }; then
+        apt_update
+    fi
+    apt_install "${missing[@]}"
+}
+
 # Makes or refreshes .venv with the packages of requirements/NAME.txt: `prepare_checkout NAME...`.
 prepare_checkout() {
-    local python missing=() name stale=() locks=.venv/locks
-    find_python >/dev/null || missing+=(python3-venv)
-    PATH=$PATH:/usr/sbin command -v mosquitto >/dev/null || missing+=(mosquitto)
-    if ((${#missing[@]})); then
-        command -v apt-get >/dev/null && { ((EUID == 0)) || command -v sudo >/dev/null; } &&
-            apt_update
-        apt_install "${missing[@]}"
-    fi
+    local python name stale=() locks=.venv/locks
     python=$(find_python) ||
         fail $unfit_machine "No Python from 3.11 to 3.13 was found." \
             "Debian 12, Debian 13 and Raspberry Pi OS of the same names have one."
@@ -156,12 +163,14 @@ prepare_checkout() {
 }
 
 demo() {
+    install_missing mosquitto
     prepare_checkout runtime numpy video
     say "running the demo"
     exec .venv/bin/python scripts/demo.py "$@"
 }
 
 run_tests() {
+    install_missing mosquitto shellcheck
     prepare_checkout runtime numpy video dev
     say "running scripts/check"
     scripts/check

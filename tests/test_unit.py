@@ -52,7 +52,8 @@ def test_systemd_knows_every_key_and_every_value(tmp_path: Path) -> None:
         return [line for line in run.stderr.splitlines() if unit.name in line]
 
     installed = tmp_path / UNIT.name
-    here = UNIT.read_text().replace("/opt/edgehome/venv/bin/python", "/bin/true")
+    programs = "/opt/edgehome/venv/bin/python|/bin/kill"  # not on every machine that tests this
+    here = re.sub(programs, "/bin/true", UNIT.read_text())
     for drop_in in DROP_INS:
         here = here.replace(
             "[Install]", drop_in.read_text().partition("[Service]\n")[2] + "[Install]"
