@@ -112,7 +112,8 @@ class App:
             announced = {}
         activities = sorted({rule.when.name for rule in self.config.rules})
         parts = (self.config, self.identity, activities, __version__)
-        self._delivery.publish([homeassistant.discovery(*parts, announced)])
+        gone = homeassistant.clear_gone_rules(self.config, self.identity, announced)
+        self._delivery.publish([homeassistant.discovery(*parts, announced), *gone])
         try:
             write_atomically(kept, homeassistant.discovery(*parts).payload)
         except OSError as error:

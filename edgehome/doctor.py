@@ -9,27 +9,33 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import selectors
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
+from edgehome import broker
 from edgehome.app import machine_id
 from edgehome.config.types import Config, MqttConfig
 from edgehome.configfile import check
+from edgehome.delivery.board import not_allowed
 from edgehome.homeassistant import Topics, device_identity
 from edgehome.messages import Failure, Message, MessageError, Ready, Settings
-from edgehome.mqtt import probe
+from edgehome.mqtt import FAILURE, Acknowledged, Client, Connected, Lost, Session
 from edgehome.process import WorkerProcess
 from edgehome.recognizer.manifest import read_manifest
+from edgehome.types import Message as MqttMessage
 from edgehome.types import ModelError, Problem, Scores
 
 WORKER_S = 30.0
 """Seconds until the worker must have given a frame or a reason."""
+BROKER_S = 15.0
 FREE_BYTES = 50_000_000
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronised."""
@@ -70,7 +76,7 @@ def examine(config_file: Path, state: Path) -> Iterator[Finding]:
         config = Config()
     yield _model(config)
     yield from _vision(config)
-    yield _broker(config)
+    yield _broker(config, config_file.resolve().parent)
     yield _clock()
     yield _disk(state)
 
@@ -144,13 +150,43 @@ def _first_words(config: Config) -> list[Message]:
     return heard
 
 
-def _broker(config: Config) -> Finding:
+def _broker(config: Config, folder: Path) -> Finding:
     mqtt = config.mqtt
     base = Topics(device_identity(config.device, machine_id())).base
-    problem = probe(mqtt, base=base)
+    # The file that the service gets as a credential lies beside the config, under the same name.
+    environment = {"CREDENTIALS_DIRECTORY": str(folder), **os.environ}
+    problem = _greet(mqtt, base, environment)
     if problem:
         return _bad("broker", problem)
     return Finding("broker", "good", _address(mqtt))
+
+
+def _greet(mqtt: MqttConfig, base: str, environment: Mapping[str, str]) -> Problem | None:
+    """Connect beside the daemon, under a name of its own, and try to publish."""
+    events: SimpleQueue[Any] = SimpleQueue()
+    client = Client(
+        mqtt,
+        client_id=f"{base.replace('/', '-')}-doctor",
+        will=MqttMessage(f"{base}/doctor", b""),
+        events=events,
+        clock=time.monotonic,
+        jitter=random.uniform,
+        environment=environment,
+    )
+    session: Session | None = None
+    try:
+        with client:
+            while True:
+                match events.get(timeout=BROKER_S):
+                    case Connected(session):
+                        session.publish(MqttMessage(f"{base}/doctor", b"hello"))
+                    case Lost(problem):
+                        return problem
+                    case Acknowledged(_, reason) if session:
+                        session.disconnect()
+                        return not_allowed("publish on", base) if reason >= FAILURE else None
+    except Empty:
+        return broker.unreachable(mqtt, f"no answer within {BROKER_S:g} s")
 
 
 def _address(mqtt: MqttConfig) -> str:

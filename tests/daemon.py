@@ -1,0 +1,124 @@
+"""The daemon as systemd runs it, on a clip that stands in for its camera."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+import yaml
+from broker import PASSWORD, USER, Broker, wait_for
+
+ROOT = Path(__file__).resolve().parents[1]
+IDENTITY = "edgehome_test"
+BASE = f"edgehome/{IDENTITY}"
+RULE = {
+    "name": "Arms",
+    "when": "arm wrestling",
+    "above": 0.3,
+    "for": "1s",
+    "repeat_interval": "1s",
+}
+
+
+class Daemon:
+    """`edgehome run` with a state folder that outlives it, and a socket in systemd's place."""
+
+    def __init__(self, folder: Path, broker: Broker, *, model: Path, source: Path | str) -> None:
+        self.folder = folder
+        self.file = folder / "config.yaml"
+        self.state = folder / "state"
+        self.log = folder / "log"
+        self.config = {
+            "device": {"id": IDENTITY},
+            "camera": {"source": str(source)},
+            "recognizer": {"model": str(model), "threads": 1},
+            "rules": [dict(RULE)],
+            "mqtt": {
+                "host": "127.0.0.1",
+                "port": broker.port,
+                "username": USER,
+                "password_file": str(folder / "password"),
+            },
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._notified: list[str] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._socket.bind(str(self.folder / "notify"))
+        self._socket.setblocking(False)
+        password = self.folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(PASSWORD)
+        self.write()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self.end(signal.SIGKILL)
+        self._socket.close()
+
+    def write(self) -> None:
+        """Write the configuration file as `config` says now."""
+        self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
+
+    def start(self, *, watchdog_s: float = 0) -> None:
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "NOTIFY_SOCKET": str(self.folder / "notify"),
+        }
+        environment.pop("WATCHDOG_PID", None)
+        if watchdog_s:
+            environment["WATCHDOG_USEC"] = str(int(watchdog_s * 1e6))
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "edgehome", "run", "-c", self.file, "--state", self.state],
+                stdout=log, stderr=log, env=environment,
+            )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        assert self._process
+        self._process.send_signal(how)
+        status = self._process.wait(20)
+        self._process = None
+        return status
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def worker(self) -> int | None:
+        """Return the worker's pid, None while there is none."""
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            return int(children[0]) if children else None
+        return None
+
+    def notified(self) -> list[str]:
+        """Return what systemd was told so far, line by line."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._notified += self._socket.recv(4096).decode().splitlines()
+        return self._notified
+
+    def wait_ready(self, timeout_s: float = 20) -> None:
+        wait_for(lambda: "READY=1" in self.notified(), timeout_s, f"ready: {self.log}")
+
+    def rss_mb(self, pid: int) -> float:
+        status = Path(f"/proc/{pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024

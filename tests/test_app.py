@@ -1,0 +1,219 @@
+"""The whole node against a real broker: a clip in, alerts out, and trouble in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker import Broker, Listener, wait_for
+from daemon import BASE, IDENTITY, Daemon
+
+ROOT = Path(__file__).resolve().parents[1]
+SUPERVISOR_MB, WORKER_MB = 40, 120
+ALERT, STATE, HEARTBEAT = f"{BASE}/alert", f"{BASE}/state", f"{BASE}/heartbeat"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def listener(broker: Broker) -> Iterator[Listener]:
+    with Listener(broker, "edgehome/#", "homeassistant/#") as listener:
+        yield listener
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, broker: Broker, k600_model: Path, clips: Path) -> Iterator[Daemon]:
+    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+    with Daemon(tmp_path / "node", broker, model=k600_model, source=clip) as daemon:
+        yield daemon
+
+
+def problems(listener: Listener) -> dict[str, dict[str, Any]]:
+    """Return the problems of the newest state, by code."""
+    states = listener.heard(STATE)
+    return {problem["code"]: problem for problem in states[-1].json["problems"]} if states else {}
+
+
+def wait_for_alerts(listener: Listener, count: int, timeout_s: float = 30) -> None:
+    wait_for(lambda: len(listener.heard(ALERT)) >= count, timeout_s, f"{count} alerts")
+
+
+def test_a_clip_becomes_alerts_in_the_order_that_home_assistant_needs(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 2)
+    first, second = (message.json for message in listener.heard(ALERT)[:2])
+    assert first["rule"] == "Arms"
+    assert first["label"] == "arm wrestling"
+    assert [part["condition"] for part in first["evidence"]] == ["arm wrestling above", "for"]
+    assert (first["seq"], second["seq"]) == (1, 2)
+    assert first["id"] != second["id"]
+    order = [message.topic for message in listener.heard()]
+    begin = [f"{BASE}/availability", f"homeassistant/device/{IDENTITY}/config"]
+    places = [order.index(topic) for topic in [*begin, STATE, ALERT]]
+    assert places == sorted(places)
+    on = [m for m in listener.heard(f"{BASE}/rule/arms") if m.payload == b"ON"]
+    assert on, "the rule's own sensor goes on"
+    assert daemon.end() == 0
+    wait_for(lambda: listener.heard(f"{BASE}/availability")[-1].payload == b"offline")
+
+
+def test_both_processes_stay_within_their_memory(
+    daemon: Daemon, listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 5)
+    worker = daemon.worker()
+    assert worker
+    supervisor_mb, worker_mb = daemon.rss_mb(daemon.pid), daemon.rss_mb(worker)
+    with capsys.disabled():
+        print(f"\nsupervisor: {supervisor_mb:.1f} MB, worker: {worker_mb:.1f} MB resident")
+    assert supervisor_mb < SUPERVISOR_MB
+    assert worker_mb < WORKER_MB
+
+
+def test_systemd_hears_of_readiness_and_of_work(daemon: Daemon, listener: Listener) -> None:
+    daemon.start(watchdog_s=1.0)
+    daemon.wait_ready()
+    before = daemon.notified().count("WATCHDOG=1")
+    wait_for(lambda: daemon.notified().count("WATCHDOG=1") > before + 3, 5)
+    assert any(line.startswith("STATUS=") for line in daemon.notified())
+    daemon.end()
+    assert daemon.notified()[-1] == "STOPPING=1"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP])
+def test_a_worker_that_dies_or_hangs_is_replaced_and_the_home_is_told(
+    daemon: Daemon, listener: Listener, how: signal.Signals
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    worker = daemon.worker()
+    assert worker
+    began_s = time.monotonic()
+    os.kill(worker, how)
+    wait_for(lambda: daemon.worker() not in (worker, None), 15)
+    took_s = time.monotonic() - began_s
+    assert took_s < (10 if how == signal.SIGSTOP else 3), f"replaced after {took_s:.1f} s"
+    seen = len(listener.heard(ALERT))
+    code = "worker_hung" if how == signal.SIGSTOP else "worker_ended"
+    wait_for(lambda: any(code in m.payload.decode() for m in listener.heard(STATE)), 10)
+    wait_for_alerts(listener, seen + 1)
+    wait_for(lambda: problems(listener) == {}, 10, "the problem is over")
+
+
+def test_a_camera_that_is_missing_is_told_with_its_remedy_and_the_node_stays(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.config["camera"] = {"source": "/dev/video99"}
+    daemon.write()
+    daemon.start()
+    daemon.wait_ready()
+    wait_for(lambda: "camera_missing" in problems(listener), 10)
+    assert problems(listener)["camera_missing"]["remedy"]
+    assert daemon.alive()
+
+
+def test_a_wrong_config_changes_nothing_and_is_told(daemon: Daemon, listener: Listener) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    worker = daemon.worker()
+    good = daemon.file.read_text()
+    daemon.file.write_text(good.replace("above:", "abov:"))
+    daemon.send(signal.SIGHUP)
+    wait_for(lambda: "config_invalid" in problems(listener), 10)
+    assert "did you mean 'above'?" in problems(listener)["config_invalid"]["message"]
+    wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
+    daemon.file.write_text(good.replace("Arms", "Hands"))
+    daemon.send(signal.SIGHUP)
+    wait_for(lambda: problems(listener) == {}, 10)
+    wait_for(lambda: any(m.json["rule"] == "Hands" for m in listener.heard(ALERT)), 20)
+    assert daemon.worker() == worker, "new rules leave camera and model alone"
+    assert listener.heard(f"{BASE}/rule/arms")[-1].payload == b"", "the old rule's state is gone"
+
+
+def test_a_new_camera_is_taken_over_by_a_reload(
+    daemon: Daemon, listener: Listener, clips: Path
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    worker = daemon.worker()
+    other = clips / "kinetics" / "mmaction2_demo-spatiotemporal-det.mp4"
+    daemon.config["camera"] = {"source": str(other)}
+    daemon.write()
+    daemon.send(signal.SIGHUP)
+    wait_for(lambda: daemon.worker() not in (worker, None), 15)
+    wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
+    assert daemon.alive()
+
+
+def test_at_start_a_wrong_config_gives_way_to_the_last_good_one(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    daemon.end()
+    daemon.file.write_text("rules: [{name: x")
+    daemon.start()
+    wait_for(lambda: "config_invalid" in problems(listener), 15)
+    wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
+
+
+def test_disarmed_from_home_assistant_it_stays_so_over_a_restart(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    listener.say(f"{BASE}/armed/set", b"OFF")
+    wait_for(lambda: listener.heard(f"{BASE}/armed")[-1].payload == b"OFF", 5)
+    wait_for(lambda: listener.heard(f"{BASE}/rule/arms")[-1].payload == b"OFF", 5)
+    daemon.end()
+    count = len(listener.heard(ALERT))
+    daemon.start()
+    daemon.wait_ready()
+    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "arm wrestling", 20)
+    time.sleep(2)  # a rule that asks for one second would have fired
+    assert len(listener.heard(ALERT)) == count
+    listener.say(f"{BASE}/armed/set", b"maybe")
+    listener.say(f"{BASE}/armed/set", b"ON")
+    wait_for_alerts(listener, count + 1)
+
+
+def test_a_broker_that_refuses_the_password_is_told_and_alerts_are_kept(
+    daemon: Daemon, broker: Broker, listener: Listener
+) -> None:
+    (daemon.folder / "password").write_text("wrong")
+    daemon.start()
+    wait_for(lambda: "refused the connection" in daemon_log(daemon), 20)
+    wait_for(lambda: daemon_log(daemon).count("alert Arms") >= 2, 20)
+    done = subprocess.run(
+        [sys.executable, "-m", "edgehome", "doctor", "--json", "-c", daemon.file,
+         "--state", daemon.state],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 1
+    findings = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert findings["broker"]["state"] == "bad"
+    assert "password" in findings["broker"]["remedy"]
+    assert {part for part, line in findings.items() if line["state"] == "bad"} == {"broker"}
+    assert "wrong" not in done.stdout + done.stderr + daemon_log(daemon)
+    (daemon.folder / "password").write_text("canary-6f1d")
+    wait_for_alerts(listener, 2, 60)
+    assert [message.json["seq"] for message in listener.heard(ALERT)[:2]] == [1, 2]
+
+
+def daemon_log(daemon: Daemon) -> str:
+    return daemon.log.read_text(errors="replace")
