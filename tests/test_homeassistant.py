@@ -223,7 +223,6 @@ def make_status(**changes: Any) -> NodeStatus:
         "rules": (RuleStatus("Fight in the hall", firing=True, last_alert=ALERT),),
         "activity": "fighting",
         "confidence": 0.834,
-        "last_alert": ALERT,
     }
     return NodeStatus(**{**known, **changes})
 
@@ -232,7 +231,6 @@ def test_attributes_go_before_the_state_that_they_describe() -> None:
     topics = [message.topic for message in state_messages(make_status())]
     rule = f"{BASE}/rule/fight_in_the_hall"
     assert topics.index(f"{rule}/attributes") < topics.index(rule)
-    assert topics.index(f"{BASE}/alert/last") < topics.index(rule)
 
 
 def test_the_state_says_what_is_going_on() -> None:
@@ -272,22 +270,25 @@ def test_every_topic_that_is_announced_is_published() -> None:
         for key, value in component.items()
         if key in ("stat_t", "json_attr_t")
     }
-    assert announced - published == {f"{BASE}/alert"}  # the delivery thread's own
+    by_delivery = {f"{BASE}/alert", f"{BASE}/alert/last"}
+    assert announced - published == by_delivery
 
 
 def test_every_value_that_a_template_reads_is_in_its_payload() -> None:
     status = make_status(rules=(RuleStatus("Fight", last_alert=ALERT),))
-    sent = by_topic([*state_messages(status), heartbeat(status)])
+    last = Message(f"{BASE}/alert/last", json.dumps(alert_payload(ALERT, "fight")).encode())
+    sent = by_topic([*state_messages(status), heartbeat(status), last])
     for key, component in announce("Fight")["cmps"].items():
         name = component.get("val_tpl", "").removeprefix("{{ value_json.").removesuffix(" }}")
         if key != "alert" and name:
             assert name in json.loads(sent[component["stat_t"]].payload), key
 
 
-def test_without_a_known_alert_the_one_that_the_broker_keeps_is_left_alone() -> None:
-    status = make_status(rules=(RuleStatus("Fight"),), last_alert=None)
-    topics = {message.topic for message in state_messages(status)}
-    assert f"{BASE}/alert/last" not in topics
+def test_what_the_broker_keeps_of_a_rule_without_a_new_alert_is_left_alone() -> None:
+    topics = {
+        message.topic for message in state_messages(make_status(rules=(RuleStatus("Fight"),)))
+    }
+    assert f"{BASE}/rule/fight" in topics
     assert f"{BASE}/rule/fight/attributes" not in topics
 
 

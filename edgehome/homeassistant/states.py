@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgehome.homeassistant.names import OTHER_RULE, rule_slugs
+from edgehome.homeassistant.names import rule_slugs
 from edgehome.homeassistant.topics import Topics
 from edgehome.types import Message
 
@@ -48,7 +48,7 @@ class NodeStatus:
     """Smoothed score of that activity, or of the strongest one when none is going on, 0-1."""
     problems: tuple[Problem, ...] = ()
     last_alert: Alert | None = None
-    """None when no alert is known; the one that the broker has kept then stands."""
+    """Since the node started. The delivery thread tells the home of it: it knows older ones."""
     frames: int = 0
     """Frames processed since the node started, over all workers."""
     frames_per_second: float | None = None
@@ -80,9 +80,6 @@ def state_messages(status: NodeStatus) -> list[Message]:
     topics = Topics(status.identity)
     slugs = rule_slugs(rule.name for rule in status.rules)
     messages = []
-    if status.last_alert:
-        slug = slugs.get(status.last_alert.rule, OTHER_RULE)
-        messages.append(_retained(topics.last_alert, alert_payload(status.last_alert, slug)))
     for rule in status.rules:
         slug = slugs[rule.name]
         if rule.last_alert:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from edgehome.config.types import Activity, Config, DeviceConfig, Rule
 from edgehome.homeassistant import (
     NodeStatus,
     RuleStatus,
+    Topics,
     alert_payload,
     announced_components,
     clear_gone_rules,
@@ -72,10 +74,15 @@ def announcement(*rules: str, before: bytes = b"") -> Message:
     return discovery(make_config(*rules), IDENTITY, ["fighting"], "1.2.3", announced)
 
 
+def last_alert(alert: Alert) -> Message:
+    """Return what the delivery thread keeps on the broker."""
+    payload = json.dumps({**alert_payload(alert, "fight"), "seq": 1}).encode()
+    return Message(Topics(IDENTITY).last_alert, payload, retain=True)
+
+
 def status(**changes: Any) -> NodeStatus:
     known: dict[str, Any] = {
         "rules": (RuleStatus("Fight"), RuleStatus("Fall")),
-        "last_alert": make_alert("before"),
         "frames": 12,
         "frames_per_second": 4.96,
         "inference_ms": 81.2,
@@ -93,7 +100,8 @@ def alone(home: HomeAssistant, listener: Client) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def announced(home: HomeAssistant, node: StandInNode) -> None:
-    node.online(announcement("Fight", "Fall"), *state_messages(status()))
+    before = last_alert(make_alert("before"))
+    node.online(announcement("Fight", "Fall"), before, *state_messages(status()))
     home.wait_state("switch.front_door_armed", "on")
     wait_until(lambda: beats_arrive(home, node), "the heartbeat")
 
@@ -117,8 +125,8 @@ def test_every_entity_is_accepted_and_nothing_is_complained_about(home: HomeAssi
 def test_states_arrive_as_they_were_meant(home: HomeAssistant, node: StandInNode) -> None:
     alert = make_alert("meant")
     firing = (RuleStatus("Fight", firing=True, last_alert=alert), RuleStatus("Fall"))
-    now = status(rules=firing, activity="fighting", confidence=0.83, last_alert=alert)
-    node.say(*state_messages(now))
+    now = status(rules=firing, activity="fighting", confidence=0.83)
+    node.say(last_alert(alert), *state_messages(now))
     home.wait_state("binary_sensor.front_door_rule_fight", "on")
     rule = home.entity("binary_sensor.front_door_rule_fight")["attributes"]
     assert rule["friendly_name"] == "Front door Fight"
