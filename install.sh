@@ -224,7 +224,7 @@ build_release() {
 
 # Puts the new release in place of the old one, in a single rename.
 switch_release() {
-    ln -s "$(basename "$release")" $prefix/venv.new
+    ln -sfn "$(basename "$release")" $prefix/venv.new
     mv -T $prefix/venv.new $prefix/venv
     trap - EXIT
     write_launcher $prefix/venv $launcher

@@ -37,6 +37,25 @@ rules:
 mqtt: {host: 127.0.0.1, username: hall}
 """
 
+STAND_IN = """\
+Package: python3-picamera2
+Version: 1
+Architecture: all
+Maintainer: nobody <nobody@localhost>
+Description: stand-in
+"""
+MAKE_REPOSITORY = """
+set -e
+mkdir -p /srv/stand-in/DEBIAN /srv/stand-in/usr/lib/python3/dist-packages/picamera2 /srv/repository
+cp /srv/control /srv/stand-in/DEBIAN/
+touch /srv/stand-in/usr/lib/python3/dist-packages/picamera2/__init__.py
+cd /srv/repository
+dpkg-deb --build /srv/stand-in package.deb >/dev/null
+{ cat /srv/control; echo "Filename: ./package.deb"; echo "Size: $(stat -c %s package.deb)"
+  echo "SHA256: $(sha256sum package.deb | cut -d ' ' -f 1)"; } >Packages
+echo 'deb [trusted=yes] file:/srv/repository ./' >/etc/apt/sources.list.d/stand-in.list
+"""
+
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
 def machine(
@@ -198,6 +217,20 @@ def test_a_failed_upgrade_leaves_the_old_release_running(machine: Machine) -> No
     assert failed.returncode == 69
     assert releases(machine) == before
     assert machine.show("MainPID") == process
+
+
+def test_where_apt_has_the_pi_camera_it_is_used_and_av_left_alone(machine: Machine) -> None:
+    # A stand-in from a local repository: Raspberry Pi's own cannot be had everywhere.
+    (machine.root / "srv" / "control").write_text(STAND_IN)
+    machine.run(MAKE_REPOSITORY)
+    told = install(machine)
+    assert "python3-picamera2" in told
+    assert "Raspberry Pi OS" not in told
+    python = "/opt/edgehome/venv/bin/python"
+    assert machine.run(f"{python} -c 'import picamera2; print(picamera2.__file__)'").stdout
+    assert machine.run(f"{python} -c 'import av'", check=False).returncode != 0
+    install(machine, "--video")
+    machine.run(f"{python} -c 'import av, picamera2'")
 
 
 def test_after_uninstalling_only_config_and_state_are_left(machine: Machine) -> None:
