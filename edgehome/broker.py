@@ -10,6 +10,10 @@ from pathlib import Path
 from edgehome.config.types import MqttConfig
 from edgehome.types import EdgehomeError, Problem
 
+STABLE_S = 30.0
+"""A connection that held this long is a good one."""
+SHORT_LIVES = 3
+"""Connections shorter than that, in a row, of which nothing is made."""
 CREDENTIAL = "mqtt-password"
 """The name under which systemd's LoadCredential hands the password over."""
 
@@ -100,3 +104,25 @@ def taken_over() -> Problem:
         "Another client with this device's id connects to the broker.",
         "Give each edgehome its own device.id.",
     )
+
+
+def unstable(config: MqttConfig) -> Problem:
+    """Return the problem of a broker that ends every connection soon after accepting it."""
+    return Problem(
+        "connection_unstable",
+        f"The broker {config.host}:{config.port} ends each connection soon after accepting it.",
+        "See the broker's log: its access list may forbid something, or another client uses "
+        "this device's id.",
+    )
+
+
+def judge(config: MqttConfig, problem: Problem | None, short_lives: int) -> Problem | None:
+    """Return the problem of a connection that ended, after so many short ones in a row."""
+    if problem and problem.code == "broker_unreachable" and short_lives > SHORT_LIVES:
+        return unstable(config)
+    return problem
+
+
+def comes_and_goes(problem: Problem | None) -> bool:
+    """Say whether a problem outlasts the next connection, which will be a short one too."""
+    return problem is not None and problem.code in {"client_id_taken", "connection_unstable"}

@@ -36,19 +36,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KEEPALIVE_S = 20
-"""A cable pulled is noticed by the broker after 1.5 times this, by us after at most 2 times."""
+KEEPALIVE_S = 20  # a pulled cable shows at the broker after 1.5 times this, here after 2
 CONNECT_TIMEOUT_S = 10.0
-MAXIMUM_PACKET_BYTES = 65536
-"""The broker drops larger ones instead of sending them."""
+MAXIMUM_PACKET_BYTES = 65536  # the broker drops larger ones
 WINDOW = 16
 """Unacknowledged QoS 1 messages, either way."""
-STABLE_S = 30.0
-"""After a connection that held this long, the first pause is a short one again."""
 
 FAILURE = 0x80
 NOT_AUTHORIZED = 0x87
 TAKEN_OVER = 0x8E
+UNSPECIFIED = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +210,7 @@ class Session:
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:  # noqa: ANN401
         if reason.value == TAKEN_OVER:
             self._end = broker.taken_over()
-        elif self._end is None:
+        elif self._end is None and reason.value != UNSPECIFIED:
             self._end = broker.unreachable(self._config, str(reason))
 
 
@@ -243,6 +240,7 @@ class Client:
         self._session: Session | None = None
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._told = ""
+        self._short_lives = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -264,8 +262,10 @@ class Client:
             if problem is None or self._stop.is_set():
                 return
             self._tell(problem)
-            if self._clock() - since_s > STABLE_S:
+            if self._clock() - since_s > broker.STABLE_S:
                 self._backoff.succeed()
+                self._told = ""
+                self._short_lives = 0
             self._stop.wait(self._backoff.fail(self._clock()))
 
     def _attempt(self) -> Problem | None:
@@ -274,9 +274,8 @@ class Client:
         try:
             with self._new_session() as session:
                 problem = session.serve(self._stop)
-                if session.accepted:
-                    self._told = ""
-                return problem
+                self._short_lives += session.accepted
+                return broker.judge(config, problem, self._short_lives)
         except EdgehomeError as error:
             return error.problem
         except ssl.SSLCertVerificationError as error:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -99,7 +98,8 @@ class Broker:
         wait_for(self._answers, what="mosquitto does not start")
 
     def _answers(self) -> bool:
-        assert self._process and self._process.poll() is None, "mosquitto ended"
+        assert self._process is not None
+        assert self._process.poll() is None, "mosquitto ended"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -179,7 +179,10 @@ class Listener:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._client.disconnect()
         self._client.loop_stop()
@@ -202,8 +205,3 @@ class Listener:
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish and wait for the broker to have it."""
         self._client.publish(topic, payload, 1, retain).wait_for_publish(10)
-
-
-def scratch(prefix: str) -> Path:
-    """Return a new directory; the caller removes it."""
-    return Path(tempfile.mkdtemp(prefix=prefix))

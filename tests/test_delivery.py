@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,8 @@ def committed(delivery: Delivery, count: int) -> None:
     wait_for(lambda: delivery.status().raised >= count)
 
 
-def all_sent(delivery: Delivery) -> None:
+def all_sent(delivery: Delivery, count: int) -> None:
+    committed(delivery, count)
     wait_for(lambda: delivery.status().connected and not delivery.status().pending)
 
 
@@ -99,20 +99,23 @@ def test_an_alert_arrives_with_seq_replay_and_age_and_its_mirror_before_it(
 
 
 def test_alerts_raised_while_the_broker_is_away_arrive_in_order(place: Path) -> None:
-    with Broker(place / "broker") as broker:
-        with Listener(broker, ALERT) as home, delivery(broker, place) as node:
-            wait_for(lambda: node.status().connected)
-            broker.kill()
-            ids = raise_some(node, 1, 40)
-            committed(node, 40)
-            wait_for(lambda: "broker_unreachable" in codes(node))
-            broker.start()
-            wait_for(lambda: len(home.ids(ALERT)) >= 40, 30)
-            assert once(home.ids(ALERT)) == ids
-            seqs = [m.json["seq"] for m in home.heard(ALERT)]
-            assert seqs == sorted(seqs)
-            all_sent(node)
-            assert node.status().problems == ()
+    with (
+        Broker(place / "broker") as broker,
+        Listener(broker, ALERT) as home,
+        delivery(broker, place) as node,
+    ):
+        wait_for(lambda: node.status().connected)
+        broker.kill()
+        ids = raise_some(node, 1, 40)
+        committed(node, 40)
+        wait_for(lambda: "broker_unreachable" in codes(node))
+        broker.start()
+        wait_for(lambda: len(home.ids(ALERT)) >= 40, 30)
+        assert once(home.ids(ALERT)) == ids
+        seqs = [m.json["seq"] for m in home.heard(ALERT)]
+        assert seqs == sorted(seqs)
+        all_sent(node, 40)
+        assert node.status().problems == ()
 
 
 @pytest.mark.parametrize("autosave_s", [3, 1800])
@@ -125,8 +128,7 @@ def test_a_broker_that_is_killed_and_forgets_gets_its_alerts_again(
             assert home
         with delivery(broker, place) as node:
             ids = raise_some(node, 1, 100)
-            committed(node, 100)
-            all_sent(node)
+            all_sent(node, 100)
             broker.kill()
             broker.start()
             with Listener(broker, ALERT) as home:
@@ -139,8 +141,7 @@ def test_a_broker_that_forgets_nothing_gets_nothing_twice(place: Path) -> None:
     with Broker(place / "broker") as broker, Listener(broker, ALERT) as home:
         with delivery(broker, place) as node:
             raise_some(node, 1, 20)
-            wait_for(lambda: len(home.ids(ALERT)) == 20)
-            all_sent(node)
+            all_sent(node, 20)
         broker.stop()
         broker.start()
         with delivery(broker, place) as node:
@@ -158,7 +159,7 @@ def test_alerts_that_nobody_listens_to_are_kept_and_sent_when_somebody_does(
         committed(node, 20)
         wait_for(lambda: node.status().connected)
         with Listener(broker, f"{BASE}/availability", name="other") as other:
-            wait_for(lambda: other.heard())
+            wait_for(other.heard)
         assert node.status().pending == 20
         with Listener(broker, ALERT) as home:
             wait_for(lambda: len(home.ids(ALERT)) >= 20, 40)
@@ -168,27 +169,45 @@ def test_alerts_that_nobody_listens_to_are_kept_and_sent_when_somebody_does(
 
 def test_an_access_list_that_forbids_alerts_is_a_problem_and_they_are_kept(place: Path) -> None:
     denied = f"user {USER}\ntopic readwrite #\ntopic deny {ALERT}\n"
-    with Broker(place / "broker", acl=denied) as broker, Listener(broker, "#") as home:
-        with delivery(broker, place) as node:
-            ids = raise_some(node, 1, 3)
-            wait_for(lambda: "broker_acl" in codes(node))
-            assert node.status().pending == 3
-            assert ALERT in node.status().problems[0].message
-            broker.set_acl(f"user {USER}\ntopic readwrite #\n")
-            broker.reload()
-            wait_for(lambda: home.ids(ALERT) == ids, 40)
-            wait_for(lambda: not node.status().problems)
+    with (
+        Broker(place / "broker", acl=denied) as broker,
+        Listener(broker, "#") as home,
+        delivery(broker, place) as node,
+    ):
+        ids = raise_some(node, 1, 3)
+        wait_for(lambda: "broker_acl" in codes(node))
+        assert node.status().pending == 3
+        assert any(ALERT in problem.message for problem in node.status().problems)
+        broker.set_acl(f"user {USER}\ntopic readwrite #\n")
+        broker.reload()
+        wait_for(lambda: home.ids(ALERT) == ids, 40)
+        wait_for(lambda: not node.status().problems)
+
+
+def test_a_state_that_the_access_list_forbids_does_not_keep_alerts_away(place: Path) -> None:
+    """Mosquitto 2.0.11 ends the connection with every refusal."""
+    denied = f"user {USER}\ntopic readwrite #\ntopic deny {BASE}/state\n"
+    with (
+        Broker(place / "broker", acl=denied) as broker,
+        Listener(broker, ALERT) as home,
+        delivery(broker, place) as node,
+    ):
+        node.publish([Message(f"{BASE}/state", b"1", retain=True)])
+        ids = raise_some(node, 1, 20)
+        wait_for(lambda: home.ids(ALERT) == ids)
+        assert "broker_acl" in codes(node)
 
 
 def test_a_cursor_that_may_not_be_read_is_a_problem(place: Path) -> None:
-    acl = f"user {USER}\ntopic readwrite #\ntopic write {BASE}/outbox/cursor\n"
-    mqttacl = f"user {USER}\ntopic readwrite {BASE}/alert\ntopic write {BASE}/outbox/cursor\n"
-    assert acl != mqttacl
-    with Broker(place / "broker", acl=mqttacl) as broker, Listener(broker, ALERT) as home:
-        with delivery(broker, place) as node:
-            raise_some(node, 1, 1)
-            wait_for(lambda: home.ids(ALERT))
-            wait_for(lambda: any("read" in p.message for p in node.status().problems), 20)
+    acl = f"user {USER}\ntopic readwrite {ALERT}\ntopic write {BASE}/#\n"
+    with (
+        Broker(place / "broker", acl=acl) as broker,
+        Listener(broker, ALERT) as home,
+        delivery(broker, place) as node,
+    ):
+        raise_some(node, 1, 1)
+        wait_for(lambda: home.ids(ALERT))
+        wait_for(lambda: any("read" in p.message for p in node.status().problems), 20)
 
 
 def test_a_wrong_password_is_told_once_and_a_corrected_one_is_taken(
@@ -221,7 +240,7 @@ def test_commands_reach_the_handler_and_retained_or_huge_ones_do_not(
         with delivery(broker, place, on_command=command) as node:
             wait_for(lambda: node.status().connected)
             with Listener(broker, f"{BASE}/availability", name="other") as other:
-                wait_for(lambda: other.heard())
+                wait_for(other.heard)
             home.say(f"{BASE}/armed/set", b"x" * 5000)
             home.say(f"{BASE}/armed/set", b"bad")
             home.say(f"{BASE}/armed/set", b"ON")
@@ -256,7 +275,7 @@ def test_the_home_sees_offline_after_a_clean_stop_and_after_sigkill(
     with Listener(broker, f"{BASE}/availability") as home:
         with delivery(broker, place) as node:
             wait_for(lambda: node.status().connected)
-            wait_for(lambda: home.heard())
+            wait_for(home.heard)
         wait_for(lambda: [m.payload for m in home.heard()] == [b"online", b"offline"])
         script = (
             "import sys, time; sys.path.insert(0, 'tests')\n"
@@ -310,10 +329,11 @@ def test_alerts_wait_for_home_assistant_and_it_gets_those_it_missed(
         with Listener(broker, "none", name="ha", keeps_session=False) as home:
             home.say(BIRTH, b"online")
             raise_some(node, 1, 2)
-            all_sent(node)
-            wait_for(lambda: time_passed(1.2))
+            all_sent(node, 2)
+            sent_s = time.monotonic()
+            wait_for(lambda: time.monotonic() - sent_s > 1.2)
             raise_some(node, 3, 3)
-            all_sent(node)  # goes to the other listener, and is too late for this home
+            all_sent(node, 3)  # goes to the other listener, and is too late for this home
             home.say(BIRTH, b"offline")
         wait_for(lambda: [m.payload for m in masking.heard(BIRTH)][-1:] == [b"offline"])
         raise_some(node, 4, 5)
@@ -328,18 +348,11 @@ def test_alerts_wait_for_home_assistant_and_it_gets_those_it_missed(
             wait_for(lambda: any(not m.retained for m in home.heard(f"{BASE}/state")))
 
 
-STARTED_S = {"at": 0.0}
-
-
-def time_passed(seconds: float) -> bool:
-    STARTED_S["at"] = STARTED_S["at"] or time.monotonic()
-    return time.monotonic() - STARTED_S["at"] > seconds
-
-
 def test_what_is_no_broker_does_not_end_the_thread(place: Path) -> None:
     """Answers that make paho's parser stumble, and a real broker on the port afterwards."""
     answers = [
-        b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(40), b"\xff" * 40, b"\x20\x03\x00\x00\x00\xd0\x00",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(40), b"\xff" * 40,
+        b"\x20\x03\x00\x00\x00\xd0\x00",
         b"\x20\x03\x00\x00\x00\x90\x04\x00\x01\x00\x99\x40\x02\x00", b"\x20\x7f", b"",
         b"\x20\x03\x00\x00\x00\x30\x07\x00\x03\xff\xfe\xfd\x00x", b"\x20\x06\x00\x00\x03\x21\x00",
         b"\x20\x03\x00\x00\x00\x40\x04\x00\x01\x77\x00", b"\x20\x03\x00\x00\x00\xe0\x02\x8e\x00",
@@ -355,8 +368,9 @@ def test_what_is_no_broker_does_not_end_the_thread(place: Path) -> None:
                 connection.recv(500)
                 connection.sendall(answer)
                 connection.shutdown(socket.SHUT_WR)
-                while connection.recv(4096):
-                    pass
+                with suppress(ConnectionError):
+                    while connection.recv(4096):
+                        pass
             served += 1
 
     broker = Broker(place / "broker")
@@ -365,12 +379,12 @@ def test_what_is_no_broker_does_not_end_the_thread(place: Path) -> None:
         thread.start()
         with delivery(broker, place, jitter=lambda _low, _high: 0.01) as node:
             raise_some(node, 1, 1)
-            wait_for(lambda: served == len(answers), 30)
-            assert "broker_unreachable" in codes(node) or not node.status().connected
+            wait_for(lambda: served == len(answers), 60)
+            assert "client_id_taken" in codes(node)  # the last answer
             thread.join()
             listener.close()
             with broker, Listener(broker, ALERT) as home:
-                wait_for(lambda: home.ids(ALERT) == ["a1"], 30)
+                wait_for(lambda: home.ids(ALERT) == ["a1"], 60)
 
 
 @pytest.mark.parametrize(
@@ -404,23 +418,25 @@ def test_alerts_pending_at_a_sigkill_are_sent_at_the_next_start_with_the_same_id
     broker.start()
     with Listener(broker, ALERT) as home, delivery(broker, place) as node:
         wait_for(lambda: home.ids(ALERT) == ["a1", "a2", "a3", "a4", "a5"])
-        all_sent(node)
+        wait_for(lambda: not node.status().pending)
 
 
 def test_without_a_disk_alerts_are_sent_from_memory_and_it_says_so(
     broker: Broker, place: Path
 ) -> None:
     (place / "file").write_text("in the way")
-    with Listener(broker, ALERT) as home:
-        with delivery(broker, place, outbox=place / "file" / "outbox.db") as node:
-            raise_some(node, 1, 3)
-            wait_for(lambda: home.ids(ALERT) == ["a1", "a2", "a3"])
-            assert "storage_failed" in codes(node)
-            wait_for(lambda: not node.status().pending)
-            (place / "file").unlink()
-            wait_for(lambda: not node.status().problems, 20)
-            raise_some(node, 4, 4)
-            wait_for(lambda: node.status().raised == 1)
+    with (
+        Listener(broker, ALERT) as home,
+        delivery(broker, place, outbox=place / "file" / "outbox.db") as node,
+    ):
+        raise_some(node, 1, 3)
+        wait_for(lambda: home.ids(ALERT) == ["a1", "a2", "a3"])
+        assert "storage_failed" in codes(node)
+        wait_for(lambda: not node.status().pending)
+        (place / "file").unlink()
+        wait_for(lambda: not node.status().problems, 20)
+        raise_some(node, 4, 4)
+        wait_for(lambda: node.status().raised == 1)
 
 
 def test_without_a_disk_and_a_broker_the_newest_alerts_stay_and_losses_are_counted(
@@ -444,12 +460,13 @@ def test_the_thread_sleeps_when_there_is_nothing_to_do(broker: Broker, place: Pa
         assert time.process_time() - before_s < 0.5
 
 
-def test_an_id_that_is_taken_by_another_device_is_a_problem(broker: Broker, place: Path) -> None:
+def test_two_devices_with_one_id_are_told_of(broker: Broker, place: Path) -> None:
+    """Mosquitto 2.0.11 ends the older connection without saying why."""
     (place / "other").mkdir()
     with delivery(broker, place) as node:
         wait_for(lambda: node.status().connected)
         with delivery(broker, place, outbox=place / "other" / "outbox.db"):
-            wait_for(lambda: "client_id_taken" in codes(node))
+            wait_for(lambda: "connection_unstable" in codes(node) and node.status().connected, 40)
         wait_for(lambda: node.status().connected, 30)
 
 
@@ -461,26 +478,21 @@ def test_a_payload_that_is_no_json_is_refused_where_it_is_raised(place: Path) ->
 
 
 def test_memory_with_everything_imported_stays_small(broker: Broker, place: Path) -> None:
-    script = (
-        "import sys; sys.path.insert(0, 'tests')\n"
-        "import pathlib, time\n"
-        "from edgehome.delivery import Delivery\n"
-        "from edgehome.config.types import MqttConfig\n"
-        "config = MqttConfig(host='127.0.0.1', port=%d, username=%r, password_file=pathlib.Path(%r))\n"
-        "node = Delivery(mqtt=config, base=%r, outbox=pathlib.Path(%r)).__enter__()\n"
-        "while not node.status().connected: time.sleep(0.01)\n"
-        "for n in range(2000): node.raise_alert(f'a{n}', {'message': 'x' * 500})\n"
-        "while node.status().raised < 2000: time.sleep(0.01)\n"
-        "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])\n"
-        "node.__exit__()\n"
-    ) % (broker.port, USER, str(place / "password"), BASE, str(place / "outbox.db"))
+    script = f"""
+import pathlib, time
+from edgehome.config.types import MqttConfig
+from edgehome.delivery import Delivery
+place = pathlib.Path({str(place)!r})
+config = MqttConfig("127.0.0.1", {broker.port}, {USER!r}, place / "password")
+with Delivery(mqtt=config, base={BASE!r}, outbox=place / "outbox.db") as node:
+    while not node.status().connected: time.sleep(0.01)
+    for n in range(2000): node.raise_alert(f"a{{n}}", {{"message": "x" * 500}})
+    while node.status().raised < 2000: time.sleep(0.01)
+    print(open("/proc/self/status").read().split("VmRSS:")[1].split()[0])
+"""
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     resident_mb = int(done.stdout) / 1024
     print(f"delivery side, 2000 alerts: {resident_mb:.1f} MB")
     assert resident_mb < 40
-
-
-def _unused(_: Callable[[], None]) -> str:
-    return json.dumps({})

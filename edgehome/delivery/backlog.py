@@ -5,7 +5,6 @@ No thread and no clock of its own: `delivery.py` calls it from its one thread, w
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgehome.backoff import BackOff
+from edgehome.mqtt import FAILURE
 from edgehome.outbox import Entry, Outbox, OutboxFullError
 from edgehome.types import OutboxError, Problem
 
@@ -55,6 +55,7 @@ class Backlog:
         self._ring_dropped = 0
         self._storage = BackOff(jitter)
         self._refused = BackOff(jitter)
+        self._denied = False
         self._probing = True
         self._position = 0
         self._in_flight: dict[int, Entry] = {}
@@ -137,25 +138,9 @@ class Backlog:
             return entry
         return None
 
-    def body(self, entry: Entry, wall_s: float) -> bytes:
-        """Return the message: the alert's payload with `seq`, `replay` and `age_s`."""
-        return json.dumps(
-            self.content(entry)
-            | {
-                "replay": bool(entry.replay) or entry.id in self._copied,
-                "age_s": round(max(0.0, wall_s - entry.created_wall), 1),
-            }
-        ).encode()
-
-    @staticmethod
-    def content(entry: Entry) -> dict[str, object]:
-        """Return the alert's payload with its id and seq."""
-        try:
-            payload = json.loads(entry.payload)
-        except ValueError:  # a bit that the disk lost; the alert counts more than its words
-            payload = {}
-        payload = payload if isinstance(payload, dict) else {}
-        return payload | {"id": entry.id, "seq": entry.seq}
+    def is_copied(self, entry: Entry) -> bool:
+        """Say whether an earlier copy may have arrived."""
+        return bool(entry.replay) or entry.id in self._copied
 
     def handed_over(self, mid: int, entry: Entry) -> None:
         """Note that an entry of `take` went to the broker as message `mid`."""
@@ -172,6 +157,7 @@ class Backlog:
     def acknowledge(self, mid: int, reason: int, now_s: float) -> None:
         """Take a PUBACK: 0 means sent, anything else that the alert stays pending."""
         entry = self._in_flight.pop(mid)
+        self._denied = reason >= FAILURE
         if reason == 0:
             self._sent(entry, now_s)
         elif reason in MESSAGE_AT_FAULT:
@@ -185,7 +171,10 @@ class Backlog:
     def connected(self) -> None:
         """Begin a connection: everything pending is due, one alert first to see how it goes."""
         self._set_aside.clear()
-        self._begin_again()
+        self._position = 0
+        self._probing = True
+        if not self._denied:
+            self._refused.succeed()
 
     def disconnected(self) -> None:
         """End a connection: what was in flight may or may not have arrived."""

@@ -7,6 +7,9 @@ from edgehome.types import Message, Problem
 
 WINDOW = 64
 """Messages handed over and not acknowledged; more wait here, where newer ones replace them."""
+REFUSED_S = 600.0
+"""A topic that the broker refused rests so long: Mosquitto 2.0.11 ends the connection with each
+refusal (measured), and a wrong access list for one state must not keep the alerts away."""
 
 
 class Board:
@@ -21,25 +24,25 @@ class Board:
         self._kept: dict[str, Message] = {}
         self._waiting: dict[str, Message] = {}
         self._in_flight: dict[int, str] = {}
-        self._refused: dict[str, int] = {}
+        self._refused: dict[str, tuple[int, float]] = {}
         self._online = False
 
-    def put(self, message: Message, *, once: bool = False) -> None:
+    def put(self, message: Message, now_s: float, *, once: bool = False) -> None:
         """Take a message to publish; `once`: not again after the next connection."""
         if message.retain and not once:
             self._kept[message.topic] = message
-        if self._online:
+        if self._online and not self._rests(message.topic, now_s):
             self._waiting[message.topic] = message
 
-    def tell_everything(self) -> None:
+    def tell_everything(self, now_s: float) -> None:
         """Publish every kept message again, in order."""
-        self._waiting = self._kept | self._waiting
+        told = {t: message for t, message in self._kept.items() if not self._rests(t, now_s)}
+        self._waiting = told | self._waiting
 
-    def connected(self) -> None:
+    def connected(self, now_s: float) -> None:
         """Begin a connection with everything that is kept."""
         self._online = True
-        self._refused.clear()
-        self.tell_everything()
+        self.tell_everything(now_s)
 
     def disconnected(self) -> None:
         """Forget what was not kept."""
@@ -60,11 +63,11 @@ class Board:
                 self._in_flight[mid] = topic
         return not self._waiting
 
-    def acknowledge(self, mid: int, reason: int) -> str:
+    def acknowledge(self, mid: int, reason: int, now_s: float) -> str:
         """Take a PUBACK; return the topic when it was for a message of ours and good, or ''."""
         topic = self._in_flight.pop(mid, "")
         if topic:
-            self.note(topic, reason)
+            self.note(topic, reason, now_s)
         return topic if reason < FAILURE else ""
 
     @property
@@ -72,30 +75,34 @@ class Board:
         """Messages that the broker has not answered for."""
         return len(self._in_flight)
 
-    def note(self, topic: str, reason: int) -> None:
+    def note(self, topic: str, reason: int, now_s: float) -> None:
         """Remember a refusal of a topic, or that it is over."""
         if reason >= FAILURE:
-            self._refused[topic] = reason
+            self._refused[topic] = (reason, now_s + REFUSED_S)
         else:
             self._refused.pop(topic, None)
 
     def problems(self) -> list[Problem]:
         """Say what the broker refuses, once for the ACL and once for all other reasons."""
-        denied = sorted(t for t, reason in self._refused.items() if reason == NOT_AUTHORIZED)
-        other = sorted(t for t, reason in self._refused.items() if reason != NOT_AUTHORIZED)
+        refused = sorted((topic, reason) for topic, (reason, _) in self._refused.items())
+        denied = [topic for topic, reason in refused if reason == NOT_AUTHORIZED]
+        other = [(topic, reason) for topic, reason in refused if reason != NOT_AUTHORIZED]
         problems = []
         if denied:
             problems.append(not_allowed("publish on", denied[0]))
         if other:
-            reason = self._refused[other[0]]
+            topic, reason = other[0]
             problems.append(
                 Problem(
                     "broker_rejected",
-                    f"The broker rejects messages on {other[0]} (MQTT reason 0x{reason:02x}).",
+                    f"The broker rejects messages on {topic} (MQTT reason 0x{reason:02x}).",
                     "See the broker's log and its limits; alerts are kept.",
                 )
             )
         return problems
+
+    def _rests(self, topic: str, now_s: float) -> bool:
+        return topic in self._refused and now_s < self._refused[topic][1]
 
 
 def not_allowed(what: str, topic: str) -> Problem:

@@ -17,10 +17,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Self
 
+from edgehome import broker
 from edgehome.config.types import MqttConfig
 from edgehome.delivery.backlog import Backlog, Raised
 from edgehome.delivery.birth import Birth
 from edgehome.delivery.board import Board
+from edgehome.delivery.body import alert_body, alert_content
 from edgehome.delivery.cursor import Cursor
 from edgehome.delivery.status import DeliveryStatus
 from edgehome.mqtt import Acknowledged, Client, Connected, Lost, Received, Session, Subscribed
@@ -41,11 +43,6 @@ STOP_S = 20.0
 @dataclass(frozen=True, slots=True)
 class _Publish:
     messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    pass
 
 
 class Delivery:
@@ -81,7 +78,7 @@ class Delivery:
         self._cursor = Cursor(f"{base}/outbox/cursor", self._backlog)
         self._birth = birth or Birth(jitter)
         self._board = Board()
-        self._board.put(Message(f"{base}/availability", b"online", retain=True))
+        self._board.put(Message(f"{base}/availability", b"online", retain=True), 0.0)
         self._goodbye = Message(f"{base}/availability", b"offline", retain=True)
         self._client = Client(
             mqtt,
@@ -92,6 +89,7 @@ class Delivery:
             jitter=jitter,
         )
         self._session: Session | None = None
+        self._stable_s = 0.0
         self._trouble: Problem | None = None
         self._ignored = 0
         self._stopping = False
@@ -105,7 +103,7 @@ class Delivery:
 
     def __exit__(self, *_: object) -> None:
         """Commit what was raised, tell the home that we go, and end the thread."""
-        self._queue.put(_Stop())
+        self._queue.put(None)
         self._thread.join(STOP_S)
         if self._thread.is_alive():
             logger.error("the delivery thread did not end within %.0f s", STOP_S)
@@ -153,7 +151,7 @@ class Delivery:
         now_s, wall_s = self._clock(), self._wall()
         for entry in self._backlog.step(now_s, wall_s):
             logger.info("alert %d (%s) is stored", entry.seq, entry.id)
-            self._show_last()
+            self._show_last(now_s)
         if self._session:
             self._send(self._session, now_s, wall_s)
         self._status = self._look(now_s)
@@ -173,7 +171,7 @@ class Delivery:
                 self._backlog.add(item)
             case _Publish(messages):
                 for message in messages:
-                    self._board.put(message)
+                    self._board.put(message, now_s)
             case Acknowledged():
                 self._acknowledged(item, now_s)
             case Received():
@@ -184,15 +182,15 @@ class Delivery:
                 self._connected(session, now_s)
             case Lost(problem):
                 self._lost(problem)
-            case _Stop():
+            case None:
                 self._stopping = True
 
     def _connected(self, session: Session, now_s: float) -> None:
         logger.info("connected to the broker")
         self._session = session
-        self._trouble = None
-        self._show_last()
-        self._board.connected()
+        self._stable_s = now_s + broker.STABLE_S
+        self._show_last(now_s)
+        self._board.connected(now_s)
         self._board.flush(session)
         filters = [(self._cursor.topic, True), (self._birth_topic, True)]
         self._cursor.ask(session.subscribe([*filters, (f"{self._base}/+/set", False)]), now_s)
@@ -212,8 +210,8 @@ class Delivery:
     def _acknowledged(self, event: Acknowledged, now_s: float) -> None:
         if self._backlog.owns(event.mid):
             self._backlog.acknowledge(event.mid, event.reason, now_s)
-            self._board.note(f"{self._base}/alert", event.reason)
-        elif self._board.acknowledge(event.mid, event.reason) == self._cursor.topic:
+            self._board.note(f"{self._base}/alert", event.reason, now_s)
+        elif self._board.acknowledge(event.mid, event.reason, now_s) == self._cursor.topic:
             self._cursor.acknowledged(now_s)
 
     def _received(self, event: Received, now_s: float) -> None:
@@ -238,20 +236,20 @@ class Delivery:
         except Exception:  # whatever is wrong with a command, alerts go on
             logger.exception("the command %s failed", key)
 
-    def _show_last(self) -> None:
+    def _show_last(self, now_s: float) -> None:
         """Keep the newest alert where Home Assistant sees it after an outage."""
         if newest := self._backlog.newest():
-            content = json.dumps(self._backlog.content(newest)).encode()
-            self._board.put(Message(f"{self._base}/alert/last", content, retain=True))
+            content = json.dumps(alert_content(newest)).encode()
+            self._board.put(Message(f"{self._base}/alert/last", content, retain=True), now_s)
 
     def _send(self, session: Session, now_s: float, wall_s: float) -> None:
         """Publish what is due: states, then alerts by seq, then the cursor."""
         if missed := self._birth.greeting(now_s):
             logger.info("Home Assistant is back: announcing again")
-            self._board.tell_everything()
+            self._board.tell_everything(now_s)
             self._backlog.replay_between(*missed)
         if cursor := self._cursor.step(now_s, wall_s):
-            self._board.put(cursor, once=True)
+            self._board.put(cursor, now_s, once=True)
         flushed = self._board.flush(session)
         held = self._stopping or not self._cursor.settled or self._birth.holding(now_s)
         if flushed and not held:
@@ -259,7 +257,7 @@ class Delivery:
 
     def _send_alerts(self, session: Session, now_s: float, wall_s: float) -> None:
         while entry := self._backlog.take(now_s):
-            body = self._backlog.body(entry, wall_s)
+            body = alert_body(entry, wall_s, copied=self._backlog.is_copied(entry))
             mid = session.publish(Message(f"{self._base}/alert", body))
             if mid is None:
                 self._backlog.not_sent()
@@ -267,6 +265,8 @@ class Delivery:
             self._backlog.handed_over(mid, entry)
 
     def _look(self, now_s: float) -> DeliveryStatus:
+        if self._session and (now_s > self._stable_s or not broker.comes_and_goes(self._trouble)):
+            self._trouble = None
         found = [self._trouble, self._cursor.problem, *self._backlog.problems]
         return DeliveryStatus(
             connected=self._session is not None,
@@ -284,8 +284,8 @@ class Delivery:
         self._turn_until(lambda: not self._session or not self._backlog.in_flight, until_s)
         if session := self._session:
             if cursor := self._cursor.last(self._clock(), self._wall()):
-                self._board.put(cursor, once=True)
-            self._board.put(self._goodbye)
+                self._board.put(cursor, self._clock(), once=True)
+            self._board.put(self._goodbye, self._clock())
             self._board.flush(session)
             self._turn_until(lambda: not self._session or not self._board.in_flight, until_s)
             session.disconnect()
