@@ -22,8 +22,7 @@ def probe(model: bytes, delegate: str) -> Problem | None:
         child = subprocess.run(
             [sys.executable, "-c", _TRY, delegate],
             input=model,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=_TIMEOUT_S,
             check=False,
         )
@@ -33,7 +32,7 @@ def probe(model: bytes, delegate: str) -> Problem | None:
         return None
     if child.returncode < 0:
         return unusable(delegate, f"it crashed with {signal.Signals(-child.returncode).name}")
-    lines = child.stderr.decode("utf-8", "replace").strip().splitlines()
+    lines = (child.stdout or child.stderr).decode("utf-8", "replace").strip().splitlines()
     return unusable(delegate, lines[-1] if lines else f"it ended with status {child.returncode}")
 
 

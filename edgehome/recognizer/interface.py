@@ -76,7 +76,10 @@ def read_interface(model: TfliteFile) -> Interface:
     if len(shape) != _RANK_OF_VIDEO or shape[:2] != (1, 1) or shape[2] != shape[3]:
         raise _not_stream(f"its picture has shape {shape} instead of (1, 1, size, size, 3)")
     logits = _only([i for n, i in signature.outputs.items() if n not in signature.inputs], "output")
-    return Interface(image, shape[2], logits, model.tensors[logits].shape[-1], states)
+    scores = model.tensors[logits].shape
+    if not scores:
+        raise _not_stream("its output is a single number")
+    return Interface(image, shape[2], logits, scores[-1], states)
 
 
 def _image(model: TfliteFile, signature: Signature) -> int:

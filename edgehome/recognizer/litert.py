@@ -94,9 +94,15 @@ def open_interpreter(model: bytes, *, threads: int, delegate: str = "") -> Any: 
 
 
 def try_delegate() -> None:
-    """Run the model on standard input once, with the delegate that the first argument names."""
-    interpreter = open_interpreter(sys.stdin.buffer.read(), threads=1, delegate=sys.argv[1])
-    interpreter.invoke()
+    """Run the model on standard input once, with the delegate that the first argument names.
+
+    For a child process: says on standard output what is wrong, and ends with status 1.
+    """
+    try:
+        open_interpreter(sys.stdin.buffer.read(), threads=1, delegate=sys.argv[1]).invoke()
+    except DELEGATE_ERRORS as error:
+        sys.stdout.write(f"{error}\n")
+        sys.exit(1)
 
 
 class Recognizer:
@@ -173,6 +179,11 @@ class Recognizer:
         if self.pooling == "window":
             self.embedding = values
         return self._pool.add(values)
+
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes of state that are carried from frame to frame."""
+        return self._model.carried_bytes
 
     def reset(self) -> None:
         """Forget every frame, as if just opened."""

@@ -86,7 +86,7 @@ class _Table:
         self.position = position
         vtable = position - _read(data, "<i", position)
         size = _read(data, "<H", vtable)
-        self._fields = _unpack(data, f"<{(size - 4) // 2}H", vtable + 4)
+        self._fields = _unpack(data, f"<{max(0, size - 4) // 2}H", vtable + 4)
 
     def place(self, number: int) -> int:
         """Return where the field lies in the file; 0 when it is absent."""
@@ -154,6 +154,7 @@ class TfliteFile:
         codes = [self._code(table) for table in model.tables(1)]
         self.tensors = [_tensor(table) for table in self._subgraph.tables(0)]
         self.operators = [_operator(table, codes) for table in self._subgraph.tables(3)]
+        self.inputs = self._subgraph.numbers(1, "i")
         self.outputs = self._subgraph.numbers(2, "i")
         self.signatures = [_signature(t) for t in model.tables(7) if t.scalar(4, "<I") == 0]
         self._check_indices()
@@ -170,10 +171,16 @@ class TfliteFile:
         return max(table.scalar(0, "<b"), table.scalar(3, "<i"))
 
     def _check_indices(self) -> None:
-        used = {i for o in self.operators for i in (*o.inputs, *o.outputs)} | set(self.outputs)
+        if not self.inputs or not self.outputs:
+            raise refused("its graph has no inputs or no outputs")
+        used = {i for o in self.operators for i in (*o.inputs, *o.outputs)}
+        used |= {*self.inputs, *self.outputs}
         used |= {i for s in self.signatures for i in (*s.inputs.values(), *s.outputs.values())}
         if used and (max(used) >= len(self.tensors) or min(used) < -1):  # -1: input left out
             raise refused("it is damaged: it names a tensor that it does not hold")
+        made: dict[int, int] = {o: n for n, op in enumerate(self.operators) for o in op.outputs}
+        if any(made.get(i, -1) >= n for n, op in enumerate(self.operators) for i in op.inputs):
+            raise refused("it is damaged: an operator uses what only a later one makes")
         if any(not 0 <= tensor.buffer < len(self._buffers) for tensor in self.tensors):
             raise refused("it is damaged: a tensor names weights that it does not hold")
 

@@ -1,0 +1,229 @@
+"""How long a model's step takes here, against another way of running it.
+
+A is edgehome's way with `model`. B is the usual way with `against`: its signature runner, fed with
+a dictionary of states, as in TensorFlow's example for the Raspberry Pi
+(tensorflow/examples, lite/examples/video_classification/raspberry_pi/video_classifier.py). Each
+runs in a process of its own, so its memory is its own, and they take turns, A B A B, so what else
+the machine does falls on both.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from edgehome.recognizer.interface import read_interface
+from edgehome.recognizer.litert import Recognizer, open_interpreter, runtime_version
+from edgehome.recognizer.manifest import load_model
+from edgehome.recognizer.stream import pixel_values
+from edgehome.recognizer.tflite_file import TfliteFile
+from edgehome.types import Frame, ModelError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    Step = Callable[[int, NDArray[np.uint8]], None]
+
+FRAMES_A_TURN = 25
+"""Steps that A or B makes before it is the other's turn."""
+_WARM_UP_FRAMES = 10
+_PICTURES = 8
+
+
+def run_bench(
+    model: Path, against: Path | None = None, threads: int = 2, rounds: int = 10
+) -> Mapping[str, object]:
+    """Return times, memory and their ratios, ready for JSON; `against` is `model` by default.
+
+    Raises ModelError when one of the files cannot be used.
+    """
+    ways = {"a": ("recognizer", model), "b": ("signature", against or model)}
+    with ExitStack() as stack:
+        runs = {
+            name: stack.enter_context(_Run(way, path, threads))
+            for name, (way, path) in ways.items()
+        }
+        for _ in range(rounds):
+            for run in runs.values():
+                run.turn()
+        a, b = (run.result() for run in runs.values())
+    return {
+        "ratio": round(a["median_ms"] / b["median_ms"], 3),
+        "ratio_min": round(a["min_ms"] / b["min_ms"], 3),
+        "threads": threads,
+        "frames": rounds * FRAMES_A_TURN,
+        "runtime": runtime_version(),
+        "a": a,
+        "b": b,
+    }
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """Return the result as a few lines for a person."""
+    lines = [
+        f"A/B {result['ratio']:.2f} (medians), {result['ratio_min']:.2f} (fastest)",
+        f"{result['frames']} frames each, {result['threads']} threads, {result['runtime']}",
+    ]
+    for name in ("a", "b"):
+        way = result[name]
+        lines.append(
+            f"{name.upper()}  {way['median_ms']:.2f} ms a step (fastest {way['min_ms']:.2f}), "
+            f"{way['state_bytes'] / 1e6:.2f} MB of states a step, {way['rss_mb']:.0f} MB resident: "
+            f"{way['model']}, {way['way']}"
+        )
+    return "\n".join(lines)
+
+
+class _Run:
+    """One way of running a model, in a child process that waits for its turn."""
+
+    def __init__(self, way: str, model: Path, threads: int) -> None:
+        self._arguments = [way, str(model), str(threads)]
+        self._model = model
+        self._times_ms: list[float] = []
+        self._about: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "edgehome.bench", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._about = self._answer()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.kill()
+        self._child.communicate()
+
+    def turn(self) -> None:
+        """Have it make FRAMES_A_TURN steps."""
+        assert self._child.stdin  # noqa: S101  (it is a pipe)
+        self._child.stdin.write("turn\n")
+        self._child.stdin.flush()
+        answer = self._answer()
+        self._times_ms += answer.pop("times_ms")
+        self._about |= answer
+
+    def result(self) -> dict[str, Any]:
+        """Return what it said, with the median and the fastest step."""
+        return {
+            "model": self._model.name,
+            "median_ms": round(statistics.median(self._times_ms), 3),
+            "min_ms": round(min(self._times_ms), 3),
+            **self._about,
+        }
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._child.stdout  # noqa: S101  (it is a pipe)
+        line = self._child.stdout.readline()
+        if not line:
+            raise ModelError(
+                "model_crashed",
+                f"the process that runs {self._model.name} ended with status {self._child.wait()}.",
+                "Do not use this model here.",
+            )
+        answer: dict[str, Any] = json.loads(line)
+        if "problem" in answer:
+            problem = Problem(*answer["problem"])
+            raise ModelError(problem.code, problem.message, problem.remedy)
+        return answer
+
+
+def _recognizer_way(stack: ExitStack, model: Path, threads: int) -> tuple[Step, dict[str, Any]]:
+    recognizer = stack.enter_context(Recognizer(model, threads=threads))
+    rate, at = recognizer.manifest.rate, datetime.now(UTC)
+
+    def step(number: int, picture: NDArray[np.uint8]) -> None:
+        recognizer.step(Frame(time_s=number / rate, at=at, image=picture))
+
+    return step, {
+        "way": f"edgehome, pooling: {recognizer.pooling}",
+        "state_bytes": recognizer.state_bytes,
+        "size": recognizer.manifest.size,
+    }
+
+
+def _signature_way(_stack: ExitStack, model: Path, threads: int) -> tuple[Step, dict[str, Any]]:
+    manifest, data = load_model(model)
+    graph = TfliteFile(data)
+    interface = read_interface(graph)
+    runner = open_interpreter(data, threads=threads).get_signature_runner(graph.signatures[0].key)
+    inputs = runner.get_input_details()
+    logits = next(n for n, i in graph.signatures[0].outputs.items() if i == interface.logits)
+    image = next(n for n, i in graph.signatures[0].inputs.items() if i == interface.image)
+    values = pixel_values(graph.tensors[interface.image], manifest.low, manifest.high)
+    states = {n: np.zeros(d["shape"], d["dtype"]) for n, d in inputs.items() if n != image}
+
+    def step(_number: int, picture: NDArray[np.uint8]) -> None:
+        nonlocal states
+        states = runner(**states, **{image: values[picture][np.newaxis, np.newaxis]})
+        states.pop(logits)
+
+    return step, {
+        "way": "signature runner, states in a dictionary",
+        "state_bytes": sum(state.nbytes for state in states.values()),
+        "size": interface.size,
+    }
+
+
+_WAYS = {"recognizer": _recognizer_way, "signature": _signature_way}
+
+
+def _rss_mb() -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def _say(answer: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _serve(arguments: Sequence[str]) -> None:
+    """Be the child: load the model, then make FRAMES_A_TURN steps for every line that comes."""
+    way, model, threads = arguments
+    with ExitStack() as stack:
+        try:
+            step, about = _WAYS[way](stack, Path(model), int(threads))
+        except ModelError as error:
+            problem = error.problem
+            _say({"problem": [problem.code, problem.message, problem.remedy]})
+            return
+        shape = (_PICTURES, about["size"], about["size"], 3)
+        pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        for number in range(_WARM_UP_FRAMES):
+            step(number, pictures[number % _PICTURES])
+        _say(about)
+        number = _WARM_UP_FRAMES
+        for _line in sys.stdin:
+            times_ms = []
+            for _ in range(FRAMES_A_TURN):
+                began_s = time.perf_counter()
+                step(number, pictures[number % _PICTURES])
+                times_ms.append((time.perf_counter() - began_s) * 1000)
+                number += 1
+            _say({"times_ms": times_ms, "rss_mb": round(_rss_mb(), 1)})
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1:])
