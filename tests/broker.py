@@ -50,13 +50,13 @@ class Broker:
     """One mosquitto with a password file; `with` starts and ends it, its data outlive a kill."""
 
     def __init__(
-        self, directory: Path, *, autosave_s: int = 3, options: str = "", acl: str = ""
+        self, directory: Path, *, autosave_s: int = 3, acl: str = "", tls: str = ""
     ) -> None:
-        """Assign; `options` are more lines of mosquitto.conf."""
+        """Assign; `tls` are the listener's lines of mosquitto.conf."""
         self.directory = directory
         self.port = free_port()
         self._autosave_s = autosave_s
-        self._options = options
+        self._tls = tls
         self._acl = acl
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,11 +86,11 @@ class Broker:
         acl = f"acl_file {self.directory}/acl\n" if self._acl else ""
         config = self.directory / "mosquitto.conf"
         config.write_text(
-            f"user root\nlistener {self.port} 127.0.0.1\nallow_anonymous false\n"
+            f"user root\nlistener {self.port} 127.0.0.1\n{self._tls}\nallow_anonymous false\n"
             f"password_file {self.directory}/passwords\n{acl}"
             f"persistence true\npersistence_location {self.directory}/\n"
             f"autosave_interval {self._autosave_s}\n"
-            f"max_queued_messages 0\nlog_dest file {self.directory}/log\n{self._options}\n"
+            f"max_queued_messages 0\nlog_dest file {self.directory}/log\n"
         )
         self._process = subprocess.Popen(
             [mosquitto(), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
