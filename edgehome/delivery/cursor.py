@@ -130,7 +130,7 @@ class Cursor:
     def _settle(self, seq: int | None, now_s: float, *, since_wall: float = 0.0) -> None:
         """Send again what the broker forgot: all above `seq`; None: nothing is known."""
         if seq is not None and (count := self._backlog.replay_above(seq, since_wall=since_wall)):
-            logger.warning("the broker has lost its memory: %d alerts are sent again", count)
+            logger.warning("the cursor at the broker is behind: %d alerts are sent again", count)
         self.settled = True
         self._due_s = inf
         self._written = 0
