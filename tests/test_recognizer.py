@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -221,7 +223,7 @@ def kept(top: list[float]) -> float:
 
 
 def twenty_minutes(model: Path, street: list[Image]) -> list[float]:
-    with Recognizer(model, threads=2) as recognizer:
+    with Recognizer(model, threads=1) as recognizer:
         top = []
         for frame in frames(islice(cycle(street), TWENTY_MINUTES)):
             top.append(float(recognizer.step(frame).max()))
@@ -232,13 +234,18 @@ def twenty_minutes(model: Path, street: list[Image]) -> list[float]:
 
 
 def test_scores_do_not_decay_in_twenty_minutes(k600_model: Path, street: list[Image]) -> None:
-    assert 0.8 <= kept(twenty_minutes(k600_model, street)) <= 1.2
+    """The second and the last minute show other parts of the loop; so loops are compared too."""
+    top = twenty_minutes(k600_model, street)
+    assert 0.8 <= kept(top) <= 1.25
+    loop = len(street)
+    at = len(top) // loop * loop
+    assert np.allclose(top[at - loop : at], top[loop : 2 * loop], atol=1e-5)
 
 
 def test_scores_do_not_decay_where_only_resetting_is_possible(
     without_head: Path, street: list[Image]
 ) -> None:
-    assert 0.8 <= kept(twenty_minutes(without_head, street)) <= 1.2
+    assert 0.8 <= kept(twenty_minutes(without_head, street)) <= 1.25
 
 
 def test_the_file_left_to_itself_does_decay(k600_model: Path, street: list[Image]) -> None:
@@ -394,3 +401,32 @@ def test_labels_that_do_not_fit_the_model_are_refused(tmp_path: Path, k600_model
     error = open_error(path)
     assert error.problem.code == "manifest_invalid"
     assert "says 2 labels, the model has 600" in error.problem.message
+
+
+MEMORY_PROBE = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+import av, numpy
+from edgehome.recognizer.litert import Recognizer
+from edgehome.types import Frame
+with Recognizer(Path(sys.argv[1])) as recognizer, av.open(sys.argv[2]) as clip:
+    for number, picture in enumerate(clip.decode(video=0)):
+        image = picture.reformat(width=172, height=172, format="rgb24").to_ndarray()
+        recognizer.step(Frame(time_s=number / 10, at=datetime.now(UTC), image=image))
+    print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+def test_camera_and_recogniser_together_stay_under_120_mb(k600_model: Path, clips: Path) -> None:
+    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_PROBE, k600_model, clip],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    peak_mb = int(done.stdout) / 1024
+    print(f"peak resident memory: {peak_mb:.0f} MB")
+    assert peak_mb < 120
