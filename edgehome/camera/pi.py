@@ -5,6 +5,7 @@ Facts about picamera2 are those of its source at 0.3.38.
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,8 +34,9 @@ SAME_VIEW = 0.98
 class PiCamera:
     """A CSI camera: one small YUV stream with the sensor's own aspect; the newest frame only.
 
-    When the camera falls silent the process has to go: every failed open leaks a descriptor,
-    and a camera that was acquired by a failed open stays busy until the process ends.
+    After a CameraError the process has to end, and the next one tries again: a camera that fell
+    silent is not closed, every failed open leaks a descriptor, and a camera that a failed open
+    had acquired stays busy.
     """
 
     def __init__(self, *, size: int, rate: float) -> None:
@@ -44,6 +46,7 @@ class PiCamera:
         self._missed = 0
         """Frames that picamera2 threw away because a newer one had come."""
         self._sequence: int | None = None
+        self._silent = False
 
     def __enter__(self) -> Self:
         """Open, configure and start the camera.
@@ -69,8 +72,8 @@ class PiCamera:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._picamera.stop()
-        self._picamera.close()
+        if not self._silent:
+            self._picamera.close()
 
     @property
     def skipped(self) -> int:
@@ -123,8 +126,10 @@ class PiCamera:
         try:
             return self._picamera.capture_request(wait=SILENCE_S)
         except TimeoutError as error:
-            # Else the next frame would go to the request that nobody waits for.
-            self._picamera.cancel_all_and_flush()
+            # libcamera stops a camera with the interpreter's lock held: when the driver hangs, no
+            # thread of ours ever runs again, and nobody would hear why. So it is left as it is.
+            self._silent = True
+            atexit.unregister(self._picamera.close)
             raise CameraError(
                 "camera_timeout",
                 f"The camera has sent no frame for {SILENCE_S:g} s.",

@@ -1,0 +1,115 @@
+"""Runs inside the camera root: our Pi camera on the real picamera2 and the real libcamera."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgehome.camera import open_camera
+from edgehome.types import CameraError
+
+STALL = Path(os.environ["EDGEHOME_SHIM_STALL"])
+STALL.unlink(missing_ok=True)
+
+COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200)}
+"""The bars in the pictures that the camera shows, from left to right."""
+
+OPEN = """
+import virtual_camera
+from edgehome.camera import open_camera
+from edgehome.types import CameraError
+try:
+    with open_camera("pi", size=172, rate=5) as camera:
+        next(iter(camera.frames()))
+    print("opened")
+except CameraError as error:
+    print(error.problem.code)
+"""
+
+
+HANG = OPEN.replace(
+    "        next(iter(camera.frames()))",
+    """
+        for _ in camera.frames():
+            open(os.environ["EDGEHOME_SHIM_STALL"], "w").close()
+""",
+).replace("import virtual", "import os, virtual")
+
+
+def opened_elsewhere(script: str = OPEN, **changes: str) -> str:
+    """Open the camera in another process and return the code of its error, or `opened`."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | changes,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return done.stdout.split()[-1]
+
+
+@pytest.mark.parametrize("size", [172, 64, 100, 171])
+def test_known_pictures_have_their_colours_and_shape(size: int) -> None:
+    with open_camera("pi", size=size, rate=5) as camera:
+        image = next(iter(camera.frames())).image
+    assert image.shape == (size, size, 3)
+    # The middle square of 16:9 is from 21.9 % to 78.1 % of the width; the bars end at 33 and 67 %.
+    for x, name in ((0.08, "red"), (0.5, "green"), (0.92, "blue")):
+        pixel = image[size // 2, int(x * size)].astype(int)
+        assert np.abs(pixel - COLOURS[name]).max() <= 6, (name, pixel)
+    edges = np.flatnonzero(np.diff(np.argmax(image[size // 2], axis=1))) / size
+    assert edges == pytest.approx([0.204, 0.796], abs=0.02)
+
+
+def test_a_frame_is_younger_than_a_second() -> None:
+    with open_camera("pi", size=172, rate=5) as camera:
+        for count, frame in enumerate(camera.frames()):
+            assert 0 <= time.monotonic() - frame.time_s < 1
+            if count == 3:
+                break
+
+
+def test_a_slow_consumer_gets_a_new_frame_and_the_others_are_counted() -> None:
+    with open_camera("pi", size=172, rate=5) as camera:
+        stream = iter(camera.frames())
+        next(stream)
+        before = camera.skipped
+        time.sleep(2)  # the consumer is busy: this is what is tested
+        frame = next(stream)
+        assert time.monotonic() - frame.time_s < 0.6
+        assert 30 <= camera.skipped - before <= 45
+
+
+def test_a_camera_that_hangs_times_out_and_the_process_can_end() -> None:
+    start_s = time.monotonic()
+    try:
+        assert opened_elsewhere(HANG) == "camera_timeout"
+        assert time.monotonic() - start_s < 8  # three of them waiting, the rest imports
+    finally:
+        STALL.unlink(missing_ok=True)
+    assert opened_elsewhere() == "opened"
+
+
+def test_a_camera_that_is_open_already_is_busy() -> None:
+    # The virtual camera has no device that another process could hold: libcamera refuses it here.
+    with open_camera("pi", size=172, rate=5) as camera:
+        next(iter(camera.frames()))
+        with pytest.raises(CameraError) as caught, open_camera("pi", size=172, rate=5):
+            pass
+    assert caught.value.problem.code == "camera_busy"
+    assert opened_elsewhere() == "opened"
+
+
+def test_heaps_that_may_not_be_opened_are_denied() -> None:
+    assert opened_elsewhere(EDGEHOME_SHIM_DENY="1") == "camera_denied"
+
+
+def test_no_camera_is_a_missing_camera() -> None:
+    assert opened_elsewhere(LIBCAMERA_PIPELINES_MATCH_LIST="rpi/vc4") == "camera_missing"

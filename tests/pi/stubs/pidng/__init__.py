@@ -1,0 +1,1 @@
+"""picamera2 imports PiDNG to write raw files, which nothing here does."""
