@@ -47,9 +47,10 @@ def write_clip(
     options: dict[str, str] | None = None,
     aspect: Fraction = Fraction(1),
     container: str | None = None,
+    muxer: dict[str, str] | None = None,
 ) -> Path:
     """Write pictures at `rate`, or at `times_s` where the gaps are to differ."""
-    with av.open(str(path), "w", format=container) as file:
+    with av.open(str(path), "w", format=container, options=muxer or {}) as file:
         stream = file.add_stream(codec, rate=rate, options=options or {"crf": "12", "g": "10"})
         stream.pix_fmt = pixels
         stream.codec_context.time_base = Fraction(1, 1000)

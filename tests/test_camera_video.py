@@ -216,26 +216,16 @@ def test_a_clip_that_was_cut_off_ends_with_a_warning(
     path = write_clip(
         tmp_path / "clip.mp4",
         (numbered(number, 320, 240) for number in range(100)),
-        options={"crf": "12", "g": "10"},
+        muxer={"movflags": "faststart"},  # the index comes first, so what is left can be played
     )
-    moved = tmp_path / "index-first.mp4"
-    with (
-        av.open(str(path)) as whole,
-        av.open(str(moved), "w", options={"movflags": "faststart"}) as copy,
-    ):
-        stream = copy.add_stream_from_template(whole.streams.video[0])
-        for packet in whole.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                copy.mux(packet)
-    data = moved.read_bytes()
+    data = path.read_bytes()
     index_ends = data.index(b"mdat")
-    moved.write_bytes(data[: index_ends + int(kept * (len(data) - index_ends))])
+    path.write_bytes(data[: index_ends + int(kept * (len(data) - index_ends))])
     with caplog.at_level(logging.WARNING):
-        frames, _ = replay(moved)
+        frames, _ = replay(path)
     assert 0 < len(frames) < 50
     assert len(caplog.records) == 1
-    assert str(moved) in caplog.text
+    assert str(path) in caplog.text
 
 
 def text_file(path: Path) -> None:

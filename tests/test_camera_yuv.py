@@ -120,9 +120,9 @@ def test_the_colours_are_those_of_ffmpeg(
         frame = av.VideoFrame(64, 64, "yuv420p")
         for plane, values in zip(frame.planes, planes, strict=True):
             plane.update(bytes([int(values[0, 0])]) * plane.buffer_size)
-        frame.colorspace = space
-        frame.color_range = ColorRange.JPEG if full else ColorRange.MPEG
-        expected = frame.reformat(format="rgb24").to_ndarray()[32, 32]
+        span = ColorRange.JPEG if full else ColorRange.MPEG
+        converted = frame.reformat(format="rgb24", src_colorspace=space, src_color_range=span)
+        expected = converted.to_ndarray()[32, 32]
         image = square(planes, 32, Coding(*shares, full=full))
         # FFmpeg converts with 8-bit tables; the formula above is the exact one.
         assert np.abs(image[16, 16].astype(int) - expected).max() <= 4
