@@ -68,8 +68,6 @@ class Node:
             return moment, []
         alerts = self.engine.update(moment, self._identify)
         self._last_alerts |= {alert.rule: alert for alert in alerts}
-        if alerts:
-            self._status = replace(self._status, last_alert=alerts[-1])
         return moment, alerts
 
     def worker_gone(self) -> None:

@@ -59,6 +59,7 @@ class Supervisor:
         self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
         self._ready = False
         self._told: dict[str, bytes] = {}
+        self._announcements = 0
 
     def run(
         self, on_command: Callable[[str, bytes], None], on_turn: Callable[[], Outcome | None]
@@ -131,7 +132,10 @@ class Supervisor:
         if now_s >= self._next_status_s:
             self._next_status_s = now_s + STATUS_S
             self._tell_changes()
-        if now_s >= self._next_heartbeat_s:
+        # A heartbeat is not retained: whoever comes back would wait for the next one.
+        announcements = self._delivery.status().announcements
+        if now_s >= self._next_heartbeat_s or announcements != self._announcements:
+            self._announcements = announcements
             self._next_heartbeat_s = now_s + HEARTBEAT_S
             status = self._status()
             self._delivery.publish([homeassistant.heartbeat(status)])

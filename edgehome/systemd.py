@@ -15,6 +15,7 @@ def notify(*states: str) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.setblocking(False)  # a manager that is busy must not hold up the loop
             sender.sendto("\n".join(states).encode(), address)
     except OSError:
         return False

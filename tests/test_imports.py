@@ -19,19 +19,10 @@ OWNERS = {
     "ai_edge_litert": {"edgehome.recognizer.litert"},
     "tflite_runtime": {"edgehome.recognizer.litert"},
     "paho": {"edgehome.mqtt"},
-    "sqlite3": {"edgehome.outbox"},
+    "sqlite3": {"edgehome.outbox", "edgehome.outbox_file"},
     "yaml": {"edgehome.config.document"},
 }
 """An outside thing and the only modules that may import it."""
-
-VISION = {
-    "edgehome.camera",
-    "edgehome.recognizer.litert",
-    "edgehome.recognizer.head",
-    "edgehome.worker",
-    "edgehome.bench",
-}
-"""What lives in the vision worker: it needs numpy, the supervisor must do without."""
 
 ALLOWED = {
     "edgehome": set(),
@@ -42,21 +33,29 @@ ALLOWED = {
     "edgehome.events": {"edgehome.types", "edgehome.config"},
     "edgehome.rules": {"edgehome.types", "edgehome.config", "edgehome.events"},
     "edgehome.homeassistant": {"edgehome.types", "edgehome.config", "edgehome.homeassistant"},
-    "edgehome.outbox": {"edgehome.types"},
-    "edgehome.mqtt": {"edgehome.types", "edgehome.config"},
+    "edgehome.outbox": {"edgehome.types", "edgehome.outbox_file"},
+    "edgehome.outbox_file": {"edgehome.types"},
+    "edgehome.backoff": set(),
+    "edgehome.broker": {"edgehome.types", "edgehome.config"},
+    "edgehome.mqtt": {"edgehome.types", "edgehome.config", "edgehome.broker", "edgehome.backoff"},
     "edgehome.delivery": {
         "edgehome.types", "edgehome.config", "edgehome.outbox", "edgehome.mqtt",
+        "edgehome.delivery", "edgehome.backoff", "edgehome.broker",
     },
     "edgehome.camera": {"edgehome.types", "edgehome.camera"},
     "edgehome.recognizer": {"edgehome.types", "edgehome.recognizer"},
     "edgehome.messages": {"edgehome.types"},
-    "edgehome.process": {"edgehome.types", "edgehome.messages", "edgehome.ladder"},
+    "edgehome.process": {"edgehome.types", "edgehome.messages"},
+    "edgehome.statefile": set(),
+    "edgehome.labels": {"edgehome.types", "edgehome.recognizer.manifest"},
+    "edgehome.wakeup": set(),
 }  # fmt: skip
 """A module or package and the modules of ours that it may import."""
 
 COMPOSERS = {
-    "edgehome.app", "edgehome.node", "edgehome.worker", "edgehome.replay", "edgehome.doctor",
-    "edgehome.bench", "edgehome.__main__",
+    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
+    "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay",
+    "edgehome.doctor", "edgehome.bench", "edgehome.__main__",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

@@ -26,6 +26,8 @@ class Board:
         self._in_flight: dict[int, str] = {}
         self._refused: dict[str, tuple[int, float]] = {}
         self._online = False
+        self.announcements = 0
+        """How often everything was told."""
 
     def put(self, message: Message, now_s: float, *, once: bool = False) -> None:
         """Take a message to publish; `once`: not again after the next connection."""
@@ -38,6 +40,7 @@ class Board:
         """Publish every kept message again, in order."""
         told = {t: message for t, message in self._kept.items() if not self._rests(t, now_s)}
         self._waiting = told | self._waiting
+        self.announcements += 1
 
     def connected(self, now_s: float) -> None:
         """Begin a connection with everything that is kept."""

@@ -270,6 +270,7 @@ class Delivery:
         found = [self._trouble, self._cursor.problem, *self._backlog.problems]
         return DeliveryStatus(
             connected=self._session is not None,
+            announcements=self._board.announcements,
             pending=self._backlog.pending,
             raised=self._backlog.raised,
             dropped=self._backlog.dropped,

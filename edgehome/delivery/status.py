@@ -12,6 +12,8 @@ class DeliveryStatus:
     """How delivery stood at its last turn."""
 
     connected: bool = False
+    announcements: int = 0
+    """How often everything was told: after a connection, and when Home Assistant came back."""
     pending: int = 0
     """Alerts that the broker has not taken yet."""
     raised: int = 0

@@ -47,8 +47,6 @@ class NodeStatus:
     confidence: float = 0.0
     """Smoothed score of that activity, or of the strongest one when none is going on, 0-1."""
     problems: tuple[Problem, ...] = ()
-    last_alert: Alert | None = None
-    """Since the node started. The delivery thread tells the home of it: it knows older ones."""
     frames: int = 0
     """Frames processed since the node started, over all workers."""
     frames_per_second: float | None = None
