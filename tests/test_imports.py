@@ -163,7 +163,8 @@ def test_modules_stay_small() -> None:
 def test_the_supervisor_imports_without_numpy() -> None:
     probe = (
         "import sys; sys.modules['numpy'] = None\n"
-        "import edgehome.app, edgehome.rules, edgehome.events, edgehome.delivery, edgehome.__main__\n"
+        "import edgehome.app, edgehome.rules, edgehome.events, edgehome.delivery\n"
+        "import edgehome.__main__, edgehome.configfile\n"
         "assert 'ai_edge_litert' not in sys.modules and 'av' not in sys.modules\n"
     )
     done = subprocess.run(
