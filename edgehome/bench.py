@@ -139,7 +139,7 @@ class _Run:
         if not line:
             raise ModelError(
                 "model_crashed",
-                f"the process that runs {self._model.name} ended with status {self._child.wait()}.",
+                f"The process that runs {self._model.name} ended with status {self._child.wait()}.",
                 "Do not use this model here.",
             )
         answer: dict[str, Any] = json.loads(line)

@@ -40,7 +40,7 @@ def unusable(delegate: str, why: str) -> Problem:
     """Return the problem of a delegate that the work goes on without."""
     return Problem(
         "delegate_unusable",
-        f"the delegate {delegate} cannot be used ({why}), so the model runs on the CPU.",
+        f"The delegate {delegate} cannot be used ({why}), so the model runs on the CPU.",
         "Check that the device is plugged in and its library fits this runtime, "
         "or remove recognizer.delegate.",
     )

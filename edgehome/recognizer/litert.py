@@ -67,7 +67,7 @@ def runtime_version() -> str:
     if _runtime is None:
         raise ModelError(
             "runtime_missing",
-            "neither ai-edge-litert nor tflite-runtime is installed.",
+            "Neither ai-edge-litert nor tflite-runtime is installed.",
             "Install edgehome with install.sh, or: pip install ai-edge-litert.",
         )
     return f"{_PACKAGE} {version(_PACKAGE)}"
@@ -251,7 +251,7 @@ def _check_fit(manifest: Manifest, interface: Interface) -> None:
         if said != found:
             raise ModelError(
                 "manifest_invalid",
-                f"the manifest of {manifest.name} says {said} {what}, the model has {found}.",
+                f"The manifest of {manifest.name} says {said} {what}, the model has {found}.",
                 "Correct the manifest or the list of labels.",
             )
 

@@ -104,7 +104,7 @@ def load_model(model: Path) -> tuple[Manifest, bytes]:
     except OSError as error:
         raise ModelError(
             "model_missing",
-            f"cannot read the model file {model}: {error.strerror}.",
+            f"Cannot read the model file {model}: {error.strerror}.",
             "Check the path under recognizer.model, and that its owner may read it.",
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()

@@ -92,7 +92,7 @@ def pixel_values(tensor: Tensor, low: float, high: float) -> NDArray[Any]:
     if tensor.dtype not in {"u1", "i1"} or len(tensor.scale) != 1:
         raise ModelError(
             "model_refused",
-            f"the model file is refused: its picture is stored as {tensor.dtype or 'unknown'}.",
+            f"The model file is refused: its picture is stored as {tensor.dtype or 'unknown'}.",
             "Use a model whose picture is uint8, int8 or float32.",
         )
     stored = np.round(real / tensor.scale[0]) + tensor.zero_point[0]

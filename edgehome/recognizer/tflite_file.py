@@ -74,7 +74,7 @@ class Signature:
 def refused(why: str) -> ModelError:
     """Return the error for a file that is not a usable model."""
     return ModelError(
-        "model_refused", f"the model file is refused: {why}.", "Copy or download the file again."
+        "model_refused", f"The model file is refused: {why}.", "Copy or download the file again."
     )
 
 
