@@ -60,6 +60,7 @@ class Supervisor:
         self._ready = False
         self._told: dict[str, bytes] = {}
         self._announcements = 0
+        self._summary = ""
 
     def run(
         self, on_command: Callable[[str, bytes], None], on_turn: Callable[[], Outcome | None]
@@ -137,10 +138,7 @@ class Supervisor:
         if now_s >= self._next_heartbeat_s or announcements != self._announcements:
             self._announcements = announcements
             self._next_heartbeat_s = now_s + HEARTBEAT_S
-            status = self._status()
-            self._delivery.publish([homeassistant.heartbeat(status)])
-            rate = status.frames_per_second or 0.0
-            systemd.notify(f"STATUS={rate:.1f} frames a second, {len(status.problems)} problems")
+            self._delivery.publish([homeassistant.heartbeat(self._status())])
         if self._watchdog_s and now_s >= self._next_watchdog_s:
             self._next_watchdog_s = now_s + self._watchdog_s
             if now_s - self._delivery.status().progress_s < DELIVERY_TURN_S:
@@ -155,14 +153,30 @@ class Supervisor:
 
     def _tell_changes(self) -> None:
         """Publish the states that differ from what was said last."""
-        messages = homeassistant.state_messages(self._status())
+        status = self._status()
+        messages = homeassistant.state_messages(status)
         changed = [m for m in messages if self._told.get(m.topic) != m.payload]
         if changed:
             self._told |= {message.topic: message.payload for message in changed}
             self._delivery.publish(changed)
+        summary = _summary(status)
+        if summary != self._summary:
+            self._summary = summary
+            systemd.notify(f"STATUS={summary}")
 
     def _announce_ready(self) -> None:
         """Tell systemd after the first frame, or after the first honest failure."""
         if not self._ready:
             self._ready = True
             systemd.notify("READY=1")
+
+
+def _summary(status: homeassistant.NodeStatus) -> str:
+    """Return how the node is, in the line that `systemctl status` shows."""
+    if status.problems:
+        return "; ".join(problem.message for problem in status.problems)
+    if status.frames_per_second is None:
+        return "starting"
+    return (
+        f"{'armed' if status.armed else 'disarmed'}, {status.frames_per_second:.0f} frames a second"
+    )

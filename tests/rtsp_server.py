@@ -11,7 +11,6 @@ import socket
 import threading
 from contextlib import suppress
 from fractions import Fraction
-from types import TracebackType
 from typing import Self
 
 import av
@@ -49,12 +48,7 @@ class RtspServer:
         self._threads[0].start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 from edgehome.types import CameraError, Frame
@@ -31,12 +30,7 @@ class Camera(Protocol):
     def __enter__(self) -> Self:
         """Acquire the device and return the camera."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let the device go."""
 
     def frames(self) -> Iterator[Frame]:
