@@ -49,20 +49,27 @@ class Broker:
     """One mosquitto with a password file; `with` starts and ends it, its data outlive a kill."""
 
     def __init__(
-        self, directory: Path, *, autosave_s: int = 3, acl: str = "", tls: str = ""
+        self,
+        directory: Path,
+        *,
+        autosave_s: int = 3,
+        acl: str = "",
+        tls: str = "",
+        users: Mapping[str, str] | None = None,
     ) -> None:
-        """Assign; `tls` are the listener's lines of mosquitto.conf."""
+        """Assign; `tls` are the listener's lines of mosquitto.conf, `users` passwords by name."""
         self.directory = directory
         self.port = free_port()
         self._autosave_s = autosave_s
         self._tls = tls
         self._acl = acl
+        self._users = dict(users or {USER: PASSWORD})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.directory.mkdir(parents=True, exist_ok=True)
         mosquitto()
-        self.set_password(PASSWORD)
+        self._write_passwords()
         self.start()
         return self
 
@@ -71,9 +78,16 @@ class Broker:
             self.kill()
 
     def set_password(self, password: str) -> None:
+        self._users[USER] = password
+        self._write_passwords()
+
+    def _write_passwords(self) -> None:
         file = self.directory / "passwords"
-        command = ["mosquitto_passwd", "-b", "-c", str(file), USER, password]
-        subprocess.run(command, check=True, capture_output=True)
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        for user, password in self._users.items():
+            command = ["mosquitto_passwd", "-b", str(file), user, password]
+            subprocess.run(command, check=True, capture_output=True)
 
     def set_acl(self, acl: str) -> None:
         (self.directory / "acl").write_text(acl)

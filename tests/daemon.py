@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
 from broker import PASSWORD, USER, Broker, wait_for
@@ -29,23 +29,34 @@ RULE = {
 class Daemon:
     """`edgehome run` with a state folder that outlives it, and a socket in systemd's place."""
 
-    def __init__(self, folder: Path, broker: Broker, *, model: Path, source: Path | str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Broker,
+        *,
+        model: Path,
+        source: Path | str,
+        identity: str = IDENTITY,
+        user: tuple[str, str] = (USER, PASSWORD),
+    ) -> None:
+        """Assign; `user` is a name and a password at the broker."""
         self.folder = folder
         self.file = folder / "config.yaml"
         self.state = folder / "state"
         self.log = folder / "log"
-        self.config = {
-            "device": {"id": IDENTITY},
+        self.config: dict[str, Any] = {
+            "device": {"id": identity},
             "camera": {"source": str(source)},
             "recognizer": {"model": str(model), "threads": 1},
             "rules": [dict(RULE)],
             "mqtt": {
                 "host": "127.0.0.1",
                 "port": broker.port,
-                "username": USER,
+                "username": user[0],
                 "password_file": str(folder / "password"),
             },
         }
+        self._password = user[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._notified: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -56,7 +67,7 @@ class Daemon:
         self._socket.setblocking(False)
         password = self.folder / "password"
         password.touch(mode=0o600)
-        password.write_text(PASSWORD)
+        password.write_text(self._password)
         self.write()
         return self
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broker import Broker
 
 from edgehome.homeassistant import Topics
 from edgehome.types import Message
 
-from .broker import MOSQUITTO, Broker
+from .broker import home_broker
 from .harness import HomeAssistant
 from .installation import home_assistant_python
 from .node import Client, StandInNode
@@ -47,10 +48,8 @@ def remove_device(home: HomeAssistant, administrator: Client) -> None:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A mosquitto with exactly the permissions that the how-to gives."""
-    if not MOSQUITTO:
-        pytest.fail("no mosquitto: apt-get install mosquitto")
     (acl,) = documented("acl")
-    with Broker(tmp_path_factory.mktemp("broker"), acl).running() as broker:
+    with home_broker(tmp_path_factory.mktemp("broker"), acl) as broker:
         yield broker
 
 

@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .broker import USERS, Broker, free_port, wait_until
+from broker import Broker, free_port
+
+from .broker import USERS, wait_until
 
 _CLIENT = "http://127.0.0.1/"
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

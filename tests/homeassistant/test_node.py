@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from broker import Broker
+from daemon import Daemon
 
-from .broker import USERS, Broker, wait_until
+from .broker import USERS, wait_until
 from .conftest import IDENTITY, remove_device
 from .harness import HomeAssistant
 from .node import Client
@@ -22,16 +22,10 @@ pytest.importorskip("av", reason="the clip that stands in for the camera needs P
 CLIP = "kinetics/mmaction2_demo.mp4"
 """Two people arm wrestling."""
 
-_CONFIG = """\
-device: {{name: Front door, id: {identity}}}
-camera: {{source: {clip}}}
-recognizer: {{model: {model}}}
-rules:
-  - {{name: Match, when: arm wrestling, above: 0.3, for: 1s, repeat_interval: 4s}}
-{more}
-mqtt: {{host: 127.0.0.1, port: {port}, username: edgehome, password_file: {password}}}
-"""
-_NAP = "  - {name: Nap, when: sleeping, above: 0.99}"
+RULES = [
+    {"name": "Match", "when": "arm wrestling", "above": 0.3, "for": "1s", "repeat_interval": "4s"},
+    {"name": "Nap", "when": "sleeping", "above": 0.99},
+]
 
 EXPECTED = {
     "event.front_door_alert",
@@ -55,57 +49,31 @@ BACK_S = 90
 """Two heartbeats and Home Assistant's pauses, and then some."""
 
 
-class Daemon:
-    """`python -m edgehome run`, with a state folder that outlives it."""
-
-    def __init__(self, folder: Path, *, clip: Path, model: Path, broker: Broker) -> None:
-        self.folder = folder
-        self._values = {"clip": clip, "model": model, "port": broker.port, "identity": IDENTITY}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, *, more_rules: str = _NAP) -> None:
-        password, config = self.folder / "password", self.folder / "config.yaml"
-        password.touch(mode=0o600)
-        password.write_text(USERS["edgehome"])
-        config.write_text(_CONFIG.format(**self._values, password=password, more=more_rules))
-        command = [sys.executable, "-m", "edgehome", "run", "-c", str(config)]
-        with (self.folder / "log.txt").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--state", str(self.folder / "state")], stdout=log, stderr=log
-            )
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process:
-            self._process.send_signal(how)
-            self._process.wait(30)
-            self._process = None
-
-    def assert_runs(self) -> None:
-        running = self._process and self._process.poll() is None
-        assert running, (self.folder / "log.txt").read_text()[-3000:]
-
-
 @pytest.fixture(scope="module")
-def stopped_daemon(
-    broker: Broker, clips: Path, k600_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Daemon:
-    folder = tmp_path_factory.mktemp("node")
-    return Daemon(folder, clip=clips / CLIP, model=k600_model, broker=broker)
-
-
-@pytest.fixture(scope="module")
-def daemon(stopped_daemon: Daemon, home: HomeAssistant, listener: Client) -> Iterator[Daemon]:
+def daemon(
+    broker: Broker,
+    home: HomeAssistant,
+    listener: Client,
+    clips: Path,
+    k600_model: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Daemon]:
     """One node for all tests here; each leaves it running and armed."""
-    daemon = stopped_daemon
-    try:
+    user = ("edgehome", USERS["edgehome"])
+    folder = tmp_path_factory.mktemp("node")
+    with Daemon(
+        folder, broker, model=k600_model, source=clips / CLIP, identity=IDENTITY, user=user
+    ) as daemon:
+        daemon.config["device"]["name"] = "Front door"
+        daemon.config["rules"] = RULES
+        daemon.write()
         daemon.start()
         home.wait_state("switch.front_door_armed", "on", BACK_S)
         trigger = {"trigger": "state", "entity_id": "event.front_door_alert"}
         home.republish("alert", trigger, "{{ trigger.to_state.attributes | to_json }}")
         yield daemon
-    finally:
-        daemon.stop()
-        print((daemon.folder / "log.txt").read_text())
+        daemon.end()
+        print(daemon.log.read_text())
     remove_device(home, listener)
 
 
@@ -170,7 +138,7 @@ def test_a_clip_becomes_one_device_and_an_alert_in_an_automation(
     assert float(home.state("sensor.front_door_frames_per_second")) > 3
     assert home.complaints() == []
     assert home.repairs() == 0
-    daemon.assert_runs()
+    assert daemon.alive(), daemon.log.read_text()[-3000:]
 
 
 def test_the_armed_switch_in_home_assistant_disarms_the_node(
@@ -180,7 +148,7 @@ def test_the_armed_switch_in_home_assistant_disarms_the_node(
     home.wait_state("switch.front_door_armed", "off")
     home.wait_state("binary_sensor.front_door_rule_match", "off")
 
-    daemon.stop()  # it remembers
+    daemon.end()  # it remembers
     home.wait_state("switch.front_door_armed", "unavailable")
     daemon.start()
     home.wait_state("switch.front_door_armed", "off", BACK_S)
@@ -201,7 +169,7 @@ def test_entities_and_alerts_are_back_after_home_assistant_restarts(
     wait_for_new_alert(listener)
     wait_for_missed_alerts(listener)
     assert home.complaints() == []
-    daemon.assert_runs()
+    assert daemon.alive(), daemon.log.read_text()[-3000:]
 
 
 def test_entities_and_alerts_are_back_after_mosquitto_restarts(
@@ -213,13 +181,13 @@ def test_entities_and_alerts_are_back_after_mosquitto_restarts(
     wait_for_all(home, EXPECTED)
     wait_for_new_alert(listener)
     wait_for_missed_alerts(listener)
-    daemon.assert_runs()
+    assert daemon.alive(), daemon.log.read_text()[-3000:]
 
 
 def test_a_killed_node_is_unavailable_within_a_second_and_comes_back(
     daemon: Daemon, home: HomeAssistant, listener: Client
 ) -> None:
-    daemon.stop(signal.SIGKILL)
+    daemon.end(signal.SIGKILL)
     elapsed_s = home.wait_state("binary_sensor.front_door_rule_match", "unavailable")
     print(f"unavailable after {elapsed_s:.2f} s")
     assert elapsed_s < 1
@@ -230,8 +198,10 @@ def test_a_killed_node_is_unavailable_within_a_second_and_comes_back(
 
 
 def test_the_entity_of_a_rule_that_was_removed_goes(daemon: Daemon, home: HomeAssistant) -> None:
-    daemon.stop()
-    daemon.start(more_rules="")
+    daemon.end()
+    daemon.config["rules"] = RULES[:1]
+    daemon.write()
+    daemon.start()
     home.wait_state("binary_sensor.front_door_rule_nap", "missing", BACK_S)
     gone = {"binary_sensor.front_door_rule_nap"}
     wait_for_all(home, EXPECTED - gone)
