@@ -133,21 +133,15 @@ class Recognizer:
         self._turn = 0  # frames since the model's own sums were last at zero
 
     def __enter__(self) -> Self:
-        """Hold the file to its hash, then load it. Raises ModelError."""
+        """Hold the file to its hash, then load it. Raises ModelError, which names the file."""
         self.runtime = runtime_version()
-        self.manifest, data = load_model(self._path)
-        graph = TfliteFile(data)
-        self._interface = read_interface(graph)
-        self._frames = max(1, round(self._window_s * self.manifest.rate))
-        self._finish = identity if gives_probabilities(graph, self._interface.logits) else softmax
-        _check_fit(self.manifest, self._interface)
         try:
-            self._open_for_window(graph, data)
-        except HeadNotFoundError as reason:
-            _log.info("pooling: sums start anew every %d frames, as %s", self._frames, reason)
-            self._open_for_reset(graph, data)
-        else:
-            _log.info("pooling: the mean embedding of the last %d frames", self._frames)
+            self._load()
+        except ModelError as error:
+            code, message, remedy = error.problem.code, error.problem.message, error.problem.remedy
+            if self._path.name in message:
+                raise
+            raise ModelError(code, f"{self._path}: {message}", remedy) from error
         self.reset()
         return self
 
@@ -186,6 +180,21 @@ class Recognizer:
         self._turn = 0
         self._time_s = None
         self.embedding = None
+
+    def _load(self) -> None:
+        self.manifest, data = load_model(self._path)
+        graph = TfliteFile(data)
+        self._interface = read_interface(graph)
+        self._frames = max(1, round(self._window_s * self.manifest.rate))
+        self._finish = identity if gives_probabilities(graph, self._interface.logits) else softmax
+        _check_fit(self.manifest, self._interface)
+        try:
+            self._open_for_window(graph, data)
+        except HeadNotFoundError as reason:
+            _log.info("pooling: sums start anew every %d frames, as %s", self._frames, reason)
+            self._open_for_reset(graph, data)
+        else:
+            _log.info("pooling: the mean embedding of the last %d frames", self._frames)
 
     def _open_for_window(self, graph: TfliteFile, data: bytes) -> None:
         """Pool outside the graph. Raises HeadNotFoundError where that cannot be trusted."""
