@@ -116,8 +116,10 @@ def _vision(config: Config) -> Iterator[Finding]:
     yield Finding("runtime", "good", f"{ready.runtime}, pooling by {ready.pooling}")
     if ready.degraded:
         yield Finding("delegate", "poor", ready.degraded.message, ready.degraded.remedy)
-    elif config.recognizer.delegate:
-        yield Finding("delegate", "good", config.recognizer.delegate)
+    else:
+        yield Finding(
+            "delegate", "good", config.recognizer.delegate or "none: the CPU does the work"
+        )
     if any(isinstance(message, Scores) for message in heard):
         yield Finding("camera", "good", f"{config.camera.source} gives frames")
         return

@@ -215,5 +215,76 @@ def test_a_broker_that_refuses_the_password_is_told_and_alerts_are_kept(
     assert [message.json["seq"] for message in listener.heard(ALERT)[:2]] == [1, 2]
 
 
+def test_a_model_whose_workers_crash_thrice_is_told_and_the_home_still_watched(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    for _ in range(3):
+        count = len(listener.heard(ALERT))
+        wait_for_alerts(listener, count + 1)
+        worker = daemon.worker()
+        assert worker
+        os.kill(worker, signal.SIGSEGV)
+        wait_for(lambda old=worker: daemon.worker() not in (old, None), 10)
+    wait_for(lambda: "model_quarantined" in problems(listener), 10)
+    wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
+
+
+@pytest.fixture
+def small_disk(daemon: Daemon) -> Iterator[Path]:
+    """Make the state folder a disk of its own, of 12 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    daemon.state.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", daemon.state], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield daemon.state
+    if daemon.alive():
+        daemon.end(signal.SIGKILL)
+    subprocess.run(["umount", daemon.state], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Leave not a byte."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        try:
+            while file.write(b"\0" * 65536):
+                pass
+        except OSError:
+            pass
+
+
+def test_on_a_full_disk_alerts_are_kept_and_told(
+    daemon: Daemon, broker: Broker, listener: Listener, small_disk: Path
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    fill(small_disk)
+    broker.stop()
+    raised = daemon_log(daemon).count("alert Arms")
+    wait_for(lambda: daemon_log(daemon).count("alert Arms") >= raised + 4, 30)
+    daemon.end(signal.SIGKILL)
+    broker.start()
+    daemon.start()
+    wait_for(lambda: len({m.json["seq"] for m in listener.heard(ALERT)}) >= raised + 4, 60)
+    assert "Traceback" not in daemon_log(daemon)
+
+
+def test_a_disk_that_is_full_from_the_start_is_told_and_alerts_go_out_all_the_same(
+    daemon: Daemon, listener: Listener, small_disk: Path
+) -> None:
+    fill(small_disk)
+    daemon.start()
+    wait_for(lambda: "storage_failed" in problems(listener), 20)
+    wait_for_alerts(listener, 2)
+    (small_disk / "filler").unlink()
+    wait_for(lambda: "storage_failed" not in problems(listener), 60, "the disk has room again")
+    wait_for(lambda: listener.heard(ALERT)[-1].json["seq"] > 0, 20)
+    assert "Traceback" not in daemon_log(daemon)
+
+
 def daemon_log(daemon: Daemon) -> str:
     return daemon.log.read_text(errors="replace")

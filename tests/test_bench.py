@@ -22,6 +22,7 @@ def test_it_compares_edgehome_with_the_signature_runner(k600_model: Path) -> Non
     assert ours["state_bytes"] * 4 == pytest.approx(theirs["state_bytes"], rel=0.01)
     assert 0 < ours["min_ms"] <= ours["median_ms"]
     assert 30 < ours["rss_mb"] < 120
+    assert 15 < result["supervisor_mb"] < 40
     text = render(result)
     assert text.startswith("A/B ")
     assert f"{ours['median_ms']:.2f} ms a step" in text
