@@ -46,7 +46,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    level = logging.INFO if options.run is _run else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     try:
         status: int = options.run(options)
     except EdgehomeError as error:
@@ -197,7 +198,9 @@ def _doctor(options: argparse.Namespace) -> int:
     healthy = True
     for finding in examine(options.config, options.state):
         healthy = healthy and finding.state != "bad"
-        print(json.dumps(finding.fields()) if options.json else render(finding), flush=True)
+        colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        text = json.dumps(finding.fields()) if options.json else render(finding, colours=colours)
+        print(text, flush=True)
     return 0 if healthy else 1
 
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from edgehome import broker
 from edgehome.app import machine_id
+from edgehome.camera.address import without_password
 from edgehome.config.types import Config, MqttConfig
 from edgehome.configfile import check
 from edgehome.delivery.board import not_allowed
@@ -39,6 +40,9 @@ BROKER_S = 15.0
 FREE_BYTES = 50_000_000
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronised."""
+
+COLOURS = {"good": 32, "poor": 33, "bad": 31}
+"""Green, yellow, red: ECMA-48, select graphic rendition."""
 
 State = Literal["good", "poor", "bad"]
 
@@ -58,10 +62,13 @@ class Finding:
         return asdict(self)
 
 
-def render(finding: Finding) -> str:
+def render(finding: Finding, *, colours: bool) -> str:
     """Return one finding as text, the remedy on a line of its own."""
     remedy = f"\n{'':15}-> {finding.remedy}" if finding.remedy else ""
-    return f"{finding.state:<5}{finding.part:<10}{finding.message}{remedy}"
+    state = f"{finding.state:<5}"
+    if colours:
+        state = f"\x1b[{COLOURS[finding.state]}m{state}\x1b[0m"
+    return f"{state}{finding.part:<10}{finding.message}{remedy}"
 
 
 def examine(config_file: Path, state: Path) -> Iterator[Finding]:
@@ -121,7 +128,7 @@ def _vision(config: Config) -> Iterator[Finding]:
             "delegate", "good", config.recognizer.delegate or "none: the CPU does the work"
         )
     if any(isinstance(message, Scores) for message in heard):
-        yield Finding("camera", "good", f"{config.camera.source} gives frames")
+        yield Finding("camera", "good", f"{without_password(config.camera.source)} gives frames")
         return
     silent = Problem("camera_timeout", "The camera gave no frame.", "Check its cable and power.")
     yield _bad("camera", failure or silent)

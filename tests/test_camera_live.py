@@ -13,8 +13,8 @@ from made_clips import number_of
 from rtsp_server import RtspServer
 
 from edgehome.camera import open_camera
+from edgehome.camera.address import without_password
 from edgehome.camera.newest import Newest
-from edgehome.camera.video import without_password
 from edgehome.types import CameraError, Frame, Problem
 
 LIMIT_S = 5.0

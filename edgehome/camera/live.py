@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from edgehome.camera.address import without_password
 from edgehome.camera.newest import Newest
 from edgehome.camera.pace import Pace, Timeline
 from edgehome.camera.video import (
@@ -21,7 +22,6 @@ from edgehome.camera.video import (
     VideoFile,
     explained,
     silent,
-    without_password,
 )
 from edgehome.types import Frame
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -21,6 +20,7 @@ from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorize
 from av.filter import Graph
 from av.video.frame import VideoFrame as Picture
 
+from edgehome.camera.address import without_password
 from edgehome.types import CameraError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-__all__ = ["Decoder", "Picture", "VideoFile", "explained", "silent", "without_password"]
+__all__ = ["Decoder", "Picture", "VideoFile", "explained", "silent"]
 
 log = logging.getLogger(__name__)
 
@@ -256,8 +256,3 @@ def silent(source: str) -> CameraError:
         f"{without_password(source)} sends no more frames.",
         "Is it switched on, and is the network up? edgehome tries again by itself.",
     )
-
-
-def without_password(source: str) -> str:
-    """Return an address as it may be shown and logged."""
-    return re.sub(r"(?<=://)[^/]*@", "***@", source)
