@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from edgehome import __version__
 from edgehome.config.types import Config
@@ -32,6 +33,8 @@ STATUS = {
     "config_invalid": EX_CONFIG,
 }
 """Exit status by problem code; anything else is EX_UNAVAILABLE."""
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no other name
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,6 +90,17 @@ def _parser() -> Parser:
     check.add_argument("--json", action="store_true", help="one JSON object a mistake")
     check.set_defaults(run=_check)
 
+    _add_replay(commands)
+    _add_bench(commands)
+    doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
+    _config_option(doctor)
+    doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a check")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_replay(commands: Commands) -> None:
     replay = commands.add_parser(
         "replay",
         help="run clips through the rules",
@@ -105,6 +119,8 @@ def _parser() -> Parser:
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     replay.set_defaults(run=_replay)
 
+
+def _add_bench(commands: Commands) -> None:
     bench = commands.add_parser("bench", help="measure a model's speed and memory, side by side")
     bench.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
     bench.add_argument("-c", "--config", type=Path, default=_default_config())
@@ -112,13 +128,6 @@ def _parser() -> Parser:
     bench.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
     bench.add_argument("--json", action="store_true", help="one JSON object")
     bench.set_defaults(run=_bench)
-
-    doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
-    _config_option(doctor)
-    doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
-    doctor.add_argument("--json", action="store_true", help="one JSON object a check")
-    doctor.set_defaults(run=_doctor)
-    return parser
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:

@@ -49,37 +49,69 @@ def replay(
     ModelError.
     """
     began_s = time.perf_counter()
-    milliseconds: list[float] = []
-    alerts = 0
+    tally = _Tally()
     failures: list[CameraError] = []
     numbers = count(1)
-    recognizer_config = config.recognizer
+    settings = config.recognizer
     with Recognizer(
-        model, threads=recognizer_config.threads, window_s=recognizer_config.window_s
+        model, threads=settings.threads, delegate=settings.delegate, window_s=settings.window_s
     ) as recognizer:
         for clip in clips:
-            recognizer.reset()
-            node = Node(
-                config,
-                identity="replay",
-                started_at=start,
-                identify=lambda: f"replay-{next(numbers)}",
-                rate=recognizer.manifest.rate,
-            )
+            node = _fresh_node(config, start, numbers, recognizer)
             try:
                 for scores in _scores_of(clip, recognizer, start):
-                    moment, raised = node.see(scores)
-                    milliseconds.append(scores.inference_ms)
-                    alerts += len(raised)
-                    for line in _lines(clip, scores, moment, raised):
+                    moment, alerts = node.see(scores)
+                    tally.add(scores, alerts)
+                    for line in _lines(clip, scores, moment, alerts):
                         emit(line)
                     if scores.frame % PROGRESS_FRAMES == 0:
                         progress(f"{clip.name}: {scores.time_s:.0f} s")
             except CameraError as error:
                 failures.append(error)
     progress("")
-    emit(_summary(milliseconds, alerts, time.perf_counter() - began_s))
+    emit(tally.summary(time.perf_counter() - began_s))
     return failures
+
+
+class _Tally:
+    """What the summary says."""
+
+    def __init__(self) -> None:
+        self._milliseconds: list[float] = []
+        self._alerts = 0
+
+    def add(self, scores: Scores, alerts: Sequence[Alert]) -> None:
+        self._milliseconds.append(scores.inference_ms)
+        self._alerts += len(alerts)
+
+    def summary(self, wall_s: float) -> dict[str, Any]:
+        """Return the last line; percentiles need two frames."""
+        times = self._milliseconds
+        cuts = quantiles(times, n=100, method="inclusive") if len(times) > 1 else None
+        return {
+            "kind": "summary",
+            "frames": len(times),
+            "alerts": self._alerts,
+            "inference_ms": {
+                "p50": round(cuts[49], 2) if cuts else None,
+                "p95": round(cuts[94], 2) if cuts else None,
+            },
+            "wall_s": round(wall_s, 2),
+        }
+
+
+def _fresh_node(
+    config: Config, start: datetime, numbers: Iterator[int], recognizer: Recognizer
+) -> Node:
+    """Return a node, and a recogniser, that have seen nothing yet; alerts go on being numbered."""
+    recognizer.reset()
+    return Node(
+        config,
+        identity="replay",
+        started_at=start,
+        identify=lambda: f"replay-{next(numbers)}",
+        rate=recognizer.manifest.rate,
+    )
 
 
 def _scores_of(clip: Path, recognizer: Recognizer, start: datetime) -> Iterator[Scores]:
@@ -110,21 +142,6 @@ def _event(event: Event) -> dict[str, Any]:
         "edge": event.edge,
         "score": round(event.score, 4),
         "threshold": event.threshold,
-    }
-
-
-def _summary(milliseconds: list[float], alerts: int, wall_s: float) -> dict[str, Any]:
-    """Return the last line; percentiles need two frames."""
-    cuts = quantiles(milliseconds, n=100, method="inclusive") if len(milliseconds) > 1 else None
-    return {
-        "kind": "summary",
-        "frames": len(milliseconds),
-        "alerts": alerts,
-        "inference_ms": {
-            "p50": round(cuts[49], 2) if cuts else None,
-            "p95": round(cuts[94], 2) if cuts else None,
-        },
-        "wall_s": round(wall_s, 2),
     }
 
 

@@ -160,6 +160,16 @@ def test_modules_stay_small() -> None:
     assert long == {}
 
 
+def test_functions_stay_small() -> None:
+    long = [
+        f"{name}: {node.name}"
+        for name, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 40
+    ]
+    assert long == []
+
+
 def test_the_supervisor_imports_without_numpy() -> None:
     probe = (
         "import sys; sys.modules['numpy'] = None\n"

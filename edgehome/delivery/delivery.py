@@ -37,7 +37,7 @@ BATCH = 256
 COMMAND_BYTES = 4096
 ALERT_BYTES = 16384
 GOODBYE_S = 2.0
-STOP_S = 20.0
+STOP_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,9 @@ class Delivery:
         self._board = Board()
         self._board.put(Message(f"{base}/availability", b"online", retain=True), 0.0)
         self._goodbye = Message(f"{base}/availability", b"offline", retain=True)
+        name, will, queue = base.replace("/", "-"), self._goodbye, self._queue
         self._client = Client(
-            mqtt,
-            client_id=base.replace("/", "-"),
-            will=self._goodbye,
-            events=self._queue,
-            clock=clock,
-            jitter=jitter,
+            mqtt, client_id=name, will=will, events=queue, clock=clock, jitter=jitter
         )
         self._session: Session | None = None
         self._stable_s = 0.0
