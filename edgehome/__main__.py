@@ -168,9 +168,22 @@ def _check(options: argparse.Namespace) -> int:
             print(json.dumps(fields))
         else:
             sys.stderr.write(f"{error}\n")
+    if config:
+        _note_unchecked_labels(config)
     if config and not options.json:
-        sys.stdout.write(f"{options.file}: good, {len(config.rules)} rules\n")
+        sys.stdout.write(f"{options.file}: good, rules: {len(config.rules)}\n")
     return EX_CONFIG if errors else 0
+
+
+def _note_unchecked_labels(config: Config) -> None:
+    """Say so when the labels in the rules could not be held against the model's."""
+    from edgehome.recognizer.manifest import read_manifest
+    from edgehome.types import ModelError
+
+    try:
+        read_manifest(config.recognizer.model)
+    except ModelError as error:
+        sys.stderr.write(f"note: labels were not checked. {error}\n")
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -76,7 +76,7 @@ def examine(config_file: Path, state: Path) -> Iterator[Finding]:
     yield _python()
     config, errors = check(config_file)
     if config:
-        yield Finding("config", "good", f"{config_file}: {len(config.rules)} rules")
+        yield Finding("config", "good", f"{config_file}, rules: {len(config.rules)}")
     else:
         message = f"{len(errors)} mistakes, the first: {errors[0]}"
         yield Finding("config", "bad", message, "Run `edgehome check` and correct them.")

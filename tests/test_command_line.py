@@ -110,7 +110,8 @@ def test_a_model_that_cannot_be_used_is_said(clips: Path, k600_model: Path, tmp_
 
 
 def test_check_finds_an_unknown_label(config: Path) -> None:
-    assert edgehome("check", config).returncode == 0
+    good = edgehome("check", config)
+    assert (good.returncode, good.stdout, good.stderr) == (0, f"{config}: good, rules: 1\n", "")
     config.write_text(config.read_text().replace("arm wrestling", "arm wrestlin"))
     done = edgehome("check", config)
     assert done.returncode == EX_CONFIG
@@ -121,6 +122,15 @@ def test_check_finds_an_unknown_label(config: Path) -> None:
     )
     (mistake,) = lines(edgehome("check", config, "--json").stdout)
     assert (mistake["line"], mistake["column"], mistake["path"]) == (4, 11, "rules.0.when")
+
+
+def test_check_says_when_it_could_not_check_the_labels(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("rules: [{name: A, when: flying}]\n")
+    done = edgehome("check", config)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: labels were not checked. ")
+    assert "model.tflite" in done.stderr
 
 
 def test_a_wrong_option_is_a_usage_error_and_every_command_has_help() -> None:
