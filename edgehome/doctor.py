@@ -130,6 +130,12 @@ def _vision(config: Config) -> Iterator[Finding]:
     if any(isinstance(message, Scores) for message in heard):
         yield Finding("camera", "good", f"{without_password(config.camera.source)} gives frames")
         return
+    if failure and failure.code == "camera_busy":
+        remedy = (
+            "By edgehome itself? Then all is well: systemctl status edgehome. " + failure.remedy
+        )
+        yield Finding("camera", "poor", failure.message, remedy)
+        return
     silent = Problem("camera_timeout", "The camera gave no frame.", "Check its cable and power.")
     yield _bad("camera", failure or silent)
 
