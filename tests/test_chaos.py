@@ -118,7 +118,7 @@ def test_no_raised_alert_is_lost_whatever_is_killed(
                 f"{len(ids - set(heard))} lost, {heard.total() - len(heard)} duplicates; "
                 + ", ".join(f"{n} x {what}" for what, n in sorted(trouble.done.items()))
             )
-    assert len(ids) > SECONDS / 2, "there was little to lose"
+    assert len(ids) > SECONDS / 4, "there was little to lose"
     assert set(heard) >= ids
     assert sum(trouble.done.values()) > SECONDS / 5
 
