@@ -23,7 +23,6 @@ from edgehome.types import Frame
 SIZE = 64
 RATE = 5.0
 SOURCES = ["replay", "file as a camera", "rtsp", "pi"]
-HERE = datetime.now(UTC).astimezone()
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Source:
             return open_camera(server.address, size=SIZE, rate=rate)
         clip = numbered_clip(self.folder / "clip.mp4", rate=20)
         if self.name == "replay":
-            return open_clip(clip, size=SIZE, rate=rate, start=HERE)
+            return open_clip(clip, size=SIZE, rate=rate, start=datetime.now(UTC).astimezone())
         return open_camera(str(clip), size=SIZE, rate=rate)
 
 
@@ -145,6 +144,6 @@ def test_an_error_inside_goes_through_and_still_closes(source: Source) -> None:
 
 def test_a_replay_ends_by_itself(tmp_path: Path) -> None:
     clip = numbered_clip(tmp_path / "clip.mp4", NUMBERS, rate=20)
-    with open_clip(clip, size=SIZE, rate=RATE, start=HERE) as camera:
+    with open_clip(clip, size=SIZE, rate=RATE, start=datetime.now(UTC).astimezone()) as camera:
         frames = list(camera.frames())
         assert len(frames) + camera.skipped == NUMBERS
