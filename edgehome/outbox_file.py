@@ -93,6 +93,8 @@ def close_file(path: Path, connection: sqlite3.Connection) -> None:
             return
         with spare.open("r+b") as file:
             file.write(bytes(32))
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could bring the old header back
         spare.replace(wal)
 
 
