@@ -109,8 +109,11 @@ class Decoder:
 
     def image(self, frame: Picture) -> NDArray[np.uint8]:
         """Return the middle of a frame, upright: RGB, uint8, (size, size, 3), contiguous."""
-        aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
-        return self._square.image(frame, aspect or Fraction(1))
+        said = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        # PyAV 19 has a type of its own for this, which may stand for infinity.
+        known = said is not None and said.numerator > 0 and said.denominator > 0
+        aspect = Fraction(said.numerator, said.denominator) if said and known else Fraction(1)
+        return self._square.image(frame, aspect)
 
 
 class Square:

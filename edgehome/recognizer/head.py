@@ -84,11 +84,12 @@ def softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return powers
 
 
+_ZERO, _HALF, _ONE, _SIX = map(np.float32, (0, 0.5, 1, 6))
 _FUNCTIONS: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "none": identity,
-    "relu": lambda values: np.maximum(values, 0),
-    "relu6": lambda values: np.clip(values, 0, 6),
-    "hard_swish": lambda values: values * np.clip(values / 6 + np.float32(0.5), 0, 1),
+    "relu": lambda values: np.maximum(values, _ZERO),
+    "relu6": lambda values: np.clip(values, _ZERO, _SIX),
+    "hard_swish": lambda values: values * np.clip(values / _SIX + _HALF, _ZERO, _ONE),
     "swish": lambda values: values * sigmoid(values),
     "sigmoid": sigmoid,
     "softmax": softmax,
@@ -143,8 +144,8 @@ def _in_blocks(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 def _real(model: TfliteFile, index: int) -> NDArray[np.float32]:
     """Return the real values of a weight, (outputs, inputs), where a bias has one input."""
     tensor = model.tensors[index]
-    stored = np.frombuffer(model.constant(index), dtype=f"<{tensor.dtype}").astype(np.float32)
-    stored = stored.reshape(tensor.shape[0], -1)
+    flat = np.frombuffer(model.constant(index), dtype=f"<{tensor.dtype}").astype(np.float32)
+    stored = flat.reshape(tensor.shape[0], -1)
     if not tensor.scale:
         return stored
     scale = np.array(tensor.scale, np.float32)[:, np.newaxis]
