@@ -256,6 +256,14 @@ def empty(path: Path) -> None:
     path.touch()
 
 
+def look_at(path: Path, *, live: bool) -> None:
+    if live:
+        with open_camera(str(path), size=32, rate=5) as camera:
+            next(iter(camera.frames()))
+    else:
+        replay(path)
+
+
 @pytest.mark.parametrize("make", [text_file, sound_only, truncated, folder, empty])
 @pytest.mark.parametrize("live", [False, True])
 def test_what_is_no_video_is_refused_in_a_sentence(
@@ -263,12 +271,8 @@ def test_what_is_no_video_is_refused_in_a_sentence(
 ) -> None:
     path = tmp_path / "clip.mp4"
     make(path)
-    with pytest.raises(CameraError) as caught:  # noqa: PT012
-        if live:
-            with open_camera(str(path), size=32, rate=5) as camera:
-                next(iter(camera.frames()))
-        else:
-            replay(path)
+    with pytest.raises(CameraError) as caught:
+        look_at(path, live=live)
     assert caught.value.problem.code == "clip_unreadable"
     assert str(path) in caught.value.problem.message
     assert caught.value.problem.remedy
@@ -277,12 +281,8 @@ def test_what_is_no_video_is_refused_in_a_sentence(
 @pytest.mark.parametrize("live", [False, True])
 def test_a_clip_that_is_not_there_is_missing(tmp_path: Path, live: bool) -> None:
     path = tmp_path / "no: such.mp4"
-    with pytest.raises(CameraError) as caught:  # noqa: PT012
-        if live:
-            with open_camera(str(path), size=32, rate=5) as camera:
-                next(iter(camera.frames()))
-        else:
-            replay(path)
+    with pytest.raises(CameraError) as caught:
+        look_at(path, live=live)
     assert caught.value.problem.code == "clip_missing"
 
 

@@ -13,7 +13,7 @@ from broker import Broker
 from daemon import Daemon
 
 from .broker import USERS, wait_until
-from .conftest import IDENTITY, remove_device
+from .conftest import ENTITIES, IDENTITY, remove_device
 from .harness import HomeAssistant
 from .node import Client
 
@@ -27,22 +27,9 @@ RULES = [
     {"name": "Nap", "when": "sleeping", "above": 0.99},
 ]
 
-EXPECTED = {
-    "event.front_door_alert",
+EXPECTED = ENTITIES | {
     "binary_sensor.front_door_rule_match",
     "binary_sensor.front_door_rule_nap",
-    "sensor.front_door_activity",
-    "sensor.front_door_confidence",
-    "sensor.front_door_last_alert",
-    "binary_sensor.front_door_problem",
-    "switch.front_door_armed",
-    "sensor.front_door_frames_per_second",
-    "sensor.front_door_inference_ms",
-    "sensor.front_door_worker_restarts",
-    "sensor.front_door_pending",
-    "sensor.front_door_dropped",
-    "sensor.front_door_started",
-    "sensor.front_door_version",
 }
 
 BACK_S = 90
