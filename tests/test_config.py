@@ -137,6 +137,19 @@ def test_labels_are_not_checked_when_the_model_is_not_there() -> None:
     assert errors_of("rules: [{name: A, when: flying}]", labels=None) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("pi", "pi"),
+        ("/dev/video0", "/dev/video0"),
+        ("rtsp://user:secret@host/stream", "rtsp://user:secret@host/stream"),
+        ("clips/door.mp4", "/etc/clips/door.mp4"),
+    ],
+)
+def test_a_clip_as_a_camera_is_relative_to_the_file_too(written: str, meant: str) -> None:
+    assert config_of(f"camera: {{source: '{written}'}}").camera.source == meant
+
+
 def test_below_follows_above_when_it_is_left_out() -> None:
     rule = config_of("rules: [{name: A, when: slapping, above: 0.3}]").rules[0]
     assert rule.below == pytest.approx(0.2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgehome.config.document import DocumentError, Mapping, Mark, Node, Scalar, Sequence, parse
-from edgehome.config.types import Activity, Config, Option, RecognizerConfig, Rule
+from edgehome.config.types import Activity, CameraConfig, Config, Option, RecognizerConfig, Rule
 from edgehome.config.values import suggest, text
 
 MAX_RULES = 100
@@ -129,9 +129,11 @@ class _Reader:
         return self.anchored(kind(**values))
 
     def anchored(self, value: Section) -> Section:
-        """Make the default model's path relative to the config file as a written one is."""
+        """Make what names a file relative to the config file: default model, clip as a camera."""
         if isinstance(value, RecognizerConfig):
             return replace(value, model=self.folder / value.model)
+        if isinstance(value, CameraConfig) and value.source != "pi" and "://" not in value.source:
+            return replace(value, source=str(self.folder / value.source))
         return value
 
     def read_activities(self, node: Node) -> None:
