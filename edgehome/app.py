@@ -157,7 +157,7 @@ class App:
             logger.info("reloaded: %d rules", len(config.rules))
         else:
             outcome = Outcome.RELOAD
-        supervisor.refresh()
+        supervisor.begin_anew()
         systemd.notify("READY=1")
         return outcome
 

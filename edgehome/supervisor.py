@@ -15,7 +15,7 @@ from edgehome import homeassistant, systemd
 from edgehome.delivery import Delivery
 from edgehome.messages import Ready
 from edgehome.node import Node
-from edgehome.types import Problem, Scores
+from edgehome.types import Alert, Problem, Scores
 from edgehome.vision import Vision
 from edgehome.wakeup import Wakeup
 
@@ -85,6 +85,11 @@ class Supervisor:
         """Tell the home of the status at the next turn."""
         self._next_status_s = self._clock()
 
+    def begin_anew(self) -> None:
+        """Tell the home everything at the next turn: other rules may have cleared a topic."""
+        self._told.clear()
+        self.refresh()
+
     def _timeout_s(self) -> float:
         due_s = min(self._vision.deadline_s, self._next_heartbeat_s, self._next_status_s)
         if self._watchdog_s:
@@ -112,11 +117,14 @@ class Supervisor:
             logger.info("%s %s (%.2f)", event.activity, verb, event.score)
         if moment.events or alerts:
             self.refresh()
-        slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
         for alert in alerts:
-            logger.warning("alert %s: %s", alert.rule, alert.message)
-            payload = homeassistant.alert_payload(alert, slugs[alert.rule])
-            self._delivery.raise_alert(alert.id, payload)
+            self._raise(alert)
+
+    def _raise(self, alert: Alert) -> None:
+        logger.warning("alert %s: %s", alert.rule, alert.message)
+        slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
+        payload = homeassistant.alert_payload(alert, slugs[alert.rule])
+        self._delivery.raise_alert(alert.id, payload)
 
     def _check_labels(self, ready: Ready) -> None:
         wanted = {label for rule in self.node.config.rules for label in rule.when.labels}

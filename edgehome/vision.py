@@ -66,6 +66,7 @@ class Vision:
         worker = self._worker
         if not worker:
             return
+        ended = worker.poll() is not None  # asked first: its last words may come just before that
         try:
             for message in worker.messages():
                 if isinstance(message, Failure):
@@ -77,7 +78,7 @@ class Vision:
         except MessageError as error:
             logger.warning("the worker talks nonsense and is ended: %s", error)
             worker.send_signal(signal.SIGKILL)
-        if worker.poll() is not None:
+        if ended:
             self._bury(worker)
             yield None
 

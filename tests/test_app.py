@@ -145,6 +145,21 @@ def test_a_wrong_config_changes_nothing_and_is_told(daemon: Daemon, listener: Li
     assert listener.heard(f"{BASE}/rule/arms")[-1].payload == b"", "the old rule's state is gone"
 
 
+def test_a_rule_that_comes_back_is_told_of_again(daemon: Daemon, listener: Listener) -> None:
+    calm = daemon.config["rules"][0] | {"above": 0.9999}
+    daemon.config["rules"] = [calm]
+    daemon.write()
+    daemon.start()
+    topic = f"{BASE}/rule/arms"
+    for rules, told in (([], b""), ([calm], b"OFF")):
+        wait_for(lambda: listener.heard(topic), 20)
+        daemon.wait_ready()
+        daemon.config["rules"] = rules
+        daemon.write()
+        daemon.send(signal.SIGHUP)
+        wait_for(lambda told=told: listener.heard(topic)[-1].payload == told, 10)
+
+
 def test_a_new_camera_is_taken_over_by_a_reload(
     daemon: Daemon, listener: Listener, clips: Path
 ) -> None:
