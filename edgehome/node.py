@@ -71,7 +71,8 @@ class Node:
         return moment, alerts
 
     def worker_gone(self) -> None:
-        """Start a new worker's counters where the last one's ended; nothing is going on."""
+        """Start a new worker's counters where the last one's ended; nothing is known to go on."""
+        self.engine.reset()
         self._frames_before, self._skipped_before = self._status.frames, self._status.skipped
         self._recent.clear()
         self._status = replace(self._status, activity="", confidence=0.0)
