@@ -14,7 +14,7 @@ import selectors
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -27,12 +27,13 @@ from edgehome.config.types import Config, MqttConfig
 from edgehome.configfile import check
 from edgehome.delivery.board import not_allowed
 from edgehome.homeassistant import Topics, device_identity
-from edgehome.messages import Failure, Message, MessageError, Ready, Settings
+from edgehome.messages import Failure, Message, MessageError, Ready
 from edgehome.mqtt import FAILURE, Acknowledged, Client, Connected, Lost, Session
 from edgehome.process import WorkerProcess
 from edgehome.recognizer.manifest import read_manifest
 from edgehome.types import Message as MqttMessage
 from edgehome.types import ModelError, Problem, Scores
+from edgehome.vision import worker_settings
 
 WORKER_S = 30.0
 """Seconds until the worker must have given a frame or a reason."""
@@ -142,16 +143,8 @@ def _vision(config: Config) -> Iterator[Finding]:
 
 def _first_words(config: Config) -> list[Message]:
     """Return what a worker says until its first frame, its end, or the time-out."""
-    recognizer = config.recognizer
-    settings = Settings(
-        source=config.camera.source,
-        model=str(recognizer.model),
-        threads=recognizer.threads,
-        delegate=recognizer.delegate,
-        window_s=recognizer.window_s,
-    )
     heard: list[Message] = []
-    worker = WorkerProcess.spawn(settings)
+    worker = WorkerProcess.spawn(worker_settings(config, config.recognizer.model))
     deadline_s = time.monotonic() + WORKER_S
     with selectors.DefaultSelector() as selector, contextlib.suppress(MessageError):
         selector.register(worker, selectors.EVENT_READ)
@@ -159,7 +152,7 @@ def _first_words(config: Config) -> list[Message]:
         while (left_s := deadline_s - time.monotonic()) > 0:
             selector.select(left_s)
             heard += worker.messages()
-            if worker.poll() is not None or any(isinstance(item, Scores) for item in heard):
+            if worker.gone() or any(isinstance(item, Scores) for item in heard):
                 break
     worker.end()
     return heard
@@ -209,11 +202,10 @@ def _address(mqtt: MqttConfig) -> str:
     return f"{mqtt.host}:{mqtt.port}{user}{' with TLS' if mqtt.tls else ''}"
 
 
-def _clock(adjtimex: Callable[[Any], int] | None = None) -> Finding:
+def _clock() -> Finding:
     """Ask the kernel whether its clock is synchronised: a Pi has no battery behind it."""
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    ask = adjtimex or ctypes.CDLL(None).adjtimex
-    if ask(ctypes.create_string_buffer(256)) == TIME_ERROR:
+    if ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(256)) == TIME_ERROR:
         remedy = "Enable one: timedatectl set-ntp true. Schedules may be off until then."
         return Finding("clock", "poor", f"{now}, not synchronised", remedy)
     return Finding("clock", "good", f"{now}, synchronised")

@@ -33,6 +33,7 @@ class WorkerProcess:
         self._process = process
         self._socket = channel
         self.labels: Sequence[str] = ()
+        self._heard_all = False
         self.pid = process.pid
         self.exit_descriptor = os.pidfd_open(process.pid)
         """Readable when the process has ended."""
@@ -62,9 +63,12 @@ class WorkerProcess:
         for _ in range(PACKETS_PER_TURN):
             try:
                 packet = self._socket.recv(MAX_BYTES)
-            except (BlockingIOError, ConnectionError):
+            except BlockingIOError:
                 return
+            except ConnectionError:
+                packet = b""
             if not packet:
+                self._heard_all = True
                 return
             message = decode(packet, self.labels)
             if isinstance(message, Ready):
@@ -78,6 +82,10 @@ class WorkerProcess:
     def poll(self) -> int | None:
         """Return the exit status, negative for a signal, or None while it runs."""
         return self._process.poll()
+
+    def gone(self) -> bool:
+        """Return whether it has ended and `messages` has given its last words too."""
+        return self._heard_all and self.poll() is not None
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for its end, at most so long; return whether it has ended."""

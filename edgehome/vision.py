@@ -25,6 +25,18 @@ Report = Callable[[str, Problem | None], None]
 logger = logging.getLogger(__name__)
 
 
+def worker_settings(config: Config, model: Path) -> Settings:
+    """Return what a worker is told for this configuration, with this model."""
+    recognizer = config.recognizer
+    return Settings(
+        source=config.camera.source,
+        model=str(model),
+        threads=recognizer.threads,
+        delegate=recognizer.delegate,
+        window_s=recognizer.window_s,
+    )
+
+
 class Vision:
     """One worker after the other, for one configuration."""
 
@@ -66,7 +78,6 @@ class Vision:
         worker = self._worker
         if not worker:
             return
-        ended = worker.poll() is not None  # asked first: its last words may come just before that
         try:
             for message in worker.messages():
                 if isinstance(message, Failure):
@@ -78,7 +89,7 @@ class Vision:
         except MessageError as error:
             logger.warning("the worker talks nonsense and is ended: %s", error)
             worker.send_signal(signal.SIGKILL)
-        if ended:
+        if worker.gone():
             self._bury(worker)
             yield None
 
@@ -114,18 +125,10 @@ class Vision:
         self._release(worker)
 
     def _start(self) -> None:
-        recognizer = self._config.recognizer
-        self._model, problem = self._quarantine.choose(recognizer.model)
+        self._model, problem = self._quarantine.choose(self._config.recognizer.model)
         self._report("quarantine", problem)
-        settings = Settings(
-            source=self._config.camera.source,
-            model=str(self._model),
-            threads=recognizer.threads,
-            delegate=recognizer.delegate,
-            window_s=recognizer.window_s,
-        )
         try:
-            worker = WorkerProcess.spawn(settings)
+            worker = WorkerProcess.spawn(worker_settings(self._config, self._model))
         except OSError as error:
             self._ladder.exited(self._clock())
             message = f"The vision worker cannot be started: {error}."
