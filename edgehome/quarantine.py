@@ -25,8 +25,9 @@ class Quarantine:
 
     def choose(self, configured: Path) -> tuple[Path, Problem | None]:
         """Return the model to run, and the problem if it is not the configured one."""
-        digest = file_sha256(configured)
-        if digest not in self._state.get("quarantined", []):
+        quarantined = self._state.get("quarantined", [])
+        digest = file_sha256(configured) if quarantined else ""
+        if digest not in quarantined:
             return configured, None
         good = Path(self._state.get("good_model", ""))
         good_digest = self._state.get("good_sha256", "")

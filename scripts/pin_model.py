@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from edgehome.recognizer.manifest import Manifest, load_model
+from edgehome.statefile import write_atomically
 from edgehome.types import ModelError
 
 NO_INPUT = 66
@@ -31,14 +32,6 @@ def fields_of(manifest: Manifest, model: Path) -> dict[str, object]:
     }
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write the file in one step, readable for all."""
-    temporary = path.with_suffix(".new")
-    temporary.write_bytes(data)
-    temporary.chmod(0o644)
-    temporary.replace(path)
-
-
 def main(model: Path, folder: Path) -> int:
     """Copy and pin; return the exit status."""
     try:
@@ -48,8 +41,9 @@ def main(model: Path, folder: Path) -> int:
         return NO_INPUT
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     text = json.dumps(fields_of(manifest, model), indent=2, ensure_ascii=False) + "\n"
-    write(folder / "model.tflite", data)
-    write(folder / "model.json", text.encode())
+    for name, content in (("model.tflite", data), ("model.json", text.encode())):
+        write_atomically(folder / name, content)
+        (folder / name).chmod(0o644)
     print(f"{manifest.name}: {len(manifest.labels)} labels, SHA-256 {manifest.sha256[:12]}...")
     return 0
 
