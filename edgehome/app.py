@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edgehome import __version__, homeassistant, systemd
 from edgehome.config.types import Config
-from edgehome.configfile import Loaded, check, load
+from edgehome.configfile import Loaded, load, take
 from edgehome.delivery import Delivery
 from edgehome.node import Node
 from edgehome.quarantine import Quarantine
@@ -46,7 +46,7 @@ def run(config_file: Path, state: Path) -> int:
             if app.run(wakeup) is Outcome.STOP:
                 systemd.notify("STOPPING=1")
                 return 0
-            loaded = load(config_file, state)
+            loaded = Loaded(app.config)
 
 
 class App:
@@ -140,26 +140,26 @@ class App:
     def _reload(self, supervisor: Supervisor) -> Outcome | None:
         """Take over a new file if it is right; go on with the old rules if it is not."""
         systemd.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        config, errors = check(self._file)
         outcome = None
-        if not config:
-            for error in errors:
-                logger.error("%s", error)
-            message = f"{len(errors)} mistakes in the new configuration, the first: {errors[0]}."
-            problem = Problem("config_invalid", message, "The one before it goes on.")
-            self.node.report("config", problem)
-        elif only_rules_differ(self.config, config):
-            load(self._file, self._state)
-            self.config = config
-            self.node.use(config)
-            self.node.report("config", None)
-            self._announce()
-            logger.info("reloaded: %d rules", len(config.rules))
+        taken = take(self._file, self._state)
+        if isinstance(taken, Problem):
+            self.node.report("config", replace(taken, remedy="The one before it goes on."))
         else:
-            outcome = Outcome.RELOAD
+            outcome = self._use(taken)
         supervisor.begin_anew()
         systemd.notify("READY=1")
         return outcome
+
+    def _use(self, config: Config) -> Outcome | None:
+        """Go on with new rules; ask for new parts where the file names other ones."""
+        before, self.config = self.config, config
+        if not only_rules_differ(before, config):
+            return Outcome.RELOAD
+        self.node.use(config)
+        self.node.report("config", None)
+        self._announce()
+        logger.info("reloaded: %d rules", len(config.rules))
+        return None
 
 
 def only_rules_differ(old: Config, new: Config) -> bool:

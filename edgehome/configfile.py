@@ -35,12 +35,20 @@ class Loaded:
 
 def check(path: Path) -> tuple[Config | None, list[ConfigError]]:
     """Return the file's configuration, or None and all its mistakes."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        message = f"cannot be read: {error.strerror}"
-        return None, [ConfigError(str(path), 1, 1, "", message)]
-    return read(data, file=str(path), folder=path.resolve().parent, labels_of=labels_of)
+    config, errors, _ = _read(path)
+    return config, errors
+
+
+def take(path: Path, state: Path) -> Config | Problem:
+    """Return the file's configuration, and keep a copy of it; else what is wrong with it."""
+    config, errors, data = _read(path)
+    if config:
+        _keep(data, state / GOOD_COPY)
+        return config
+    for error in errors:
+        logger.error("%s", error)
+    message = f"{len(errors)} mistakes in the configuration, the first: {errors[0]}."
+    return Problem("config_invalid", message, "Correct it and run `edgehome check`, then reload.")
 
 
 def load(path: Path, state: Path) -> Loaded:
@@ -48,25 +56,31 @@ def load(path: Path, state: Path) -> Loaded:
 
     A right file is copied to the state folder. Raises ConfigInvalidError when there is neither.
     """
-    config, errors = check(path)
+    taken = take(path, state)
+    if isinstance(taken, Config):
+        return Loaded(taken)
     copy = state / GOOD_COPY
-    if config:
-        _keep(path, copy)
-        return Loaded(config)
-    for error in errors:
-        logger.error("%s", error)
-    first = f"{len(errors)} mistakes in the configuration, the first: {errors[0]}."
-    problem = Problem("config_invalid", first, "Correct it and run `edgehome check`, then reload.")
     good = _last_good(path, copy)
     if not good:
-        raise ConfigInvalidError("config_invalid", first, "Correct it: there is no earlier one.")
+        remedy = "Correct it: there is no earlier one."
+        raise ConfigInvalidError(taken.code, taken.message, remedy)
     logger.error("running the last known-good configuration, %s", copy)
-    return Loaded(good, problem)
+    return Loaded(good, taken)
 
 
-def _keep(path: Path, copy: Path) -> None:
+def _read(path: Path) -> tuple[Config | None, list[ConfigError], bytes]:
+    """Return also the very bytes that were checked: the file may change the next moment."""
     try:
         data = path.read_bytes()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        return None, [ConfigError(str(path), 1, 1, "", message)], b""
+    folder = path.resolve().parent
+    return *read(data, file=str(path), folder=folder, labels_of=labels_of), data
+
+
+def _keep(data: bytes, copy: Path) -> None:
+    try:
         if not copy.exists() or copy.read_bytes() != data:
             write_atomically(copy, data)
     except OSError as error:

@@ -88,9 +88,6 @@ class Received:
     retained: bool
 
 
-NetworkEvent = Connected | Lost | Acknowledged | Subscribed | Received
-
-
 class Session:
     """One connection, from CONNECT to the end of its socket; `with` opens its wake-up pair."""
 
@@ -102,7 +99,7 @@ class Session:
         events: SimpleQueue[Any],
         environment: Mapping[str, str],
     ) -> None:
-        """Assign; `events` gets a NetworkEvent for everything that happens."""
+        """Assign; `events` gets one of the above for everything that happens."""
         self._config = config
         self._events = events
         self._environment = environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -162,3 +163,28 @@ def test_a_model_that_cannot_be_used_is_a_reason(
         failure = heard.messages[-1]
         assert isinstance(failure, Failure)
         assert failure.problem.code == code
+
+
+def test_all_that_a_worker_said_is_heard_before_it_counts_as_gone() -> None:
+    script = (
+        "import socket, sys\n"
+        "from edgehome.messages import Failure, encode\n"
+        "from edgehome.types import Problem\n"
+        "with socket.socket(fileno=int(sys.argv[1])) as channel:\n"
+        "    for n in range(150):\n"
+        "        channel.send(encode(Failure(Problem(f'p{n}', 'x.', 'y.'))))\n"
+    )
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        number = theirs.fileno()
+        command = [sys.executable, "-c", script, str(number)]
+        process = subprocess.Popen(command, pass_fds=(number,), cwd=ROOT)
+    process.wait(20)
+    ours.setblocking(False)
+    worker = WorkerProcess(process, ours)
+    heard: list[Message] = []
+    while not worker.gone():
+        heard += worker.messages()
+    worker.close()
+    codes = [message.problem.code for message in heard if isinstance(message, Failure)]
+    assert codes == [f"p{n}" for n in range(150)]
