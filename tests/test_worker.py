@@ -179,9 +179,9 @@ def test_all_that_a_worker_said_is_heard_before_it_counts_as_gone() -> None:
         number = theirs.fileno()
         command = [sys.executable, "-c", script, str(number)]
         process = subprocess.Popen(command, pass_fds=(number,), cwd=ROOT)
-    process.wait(20)
     ours.setblocking(False)
     worker = WorkerProcess(process, ours)
+    assert worker.wait(20)
     heard: list[Message] = []
     while not worker.gone():
         heard += worker.messages()
