@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Activation = Literal["relu6", "hard_swish"]
+HiddenActivation = Literal["relu6", "hard_swish", "swish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,12 @@ class Architecture:
     classes: int = 0
     """Labels of the built-in head; 0: it has none, nor the hidden layer."""
     activation: Activation = "relu6"
+    hidden_activation: HiddenActivation = "relu6"
+    """After the hidden layer; Google's hard-swish files have the plain swish, x * sigmoid(x)."""
     squeeze_excite: bool = False
     """Whether each layer is gated by its frame's mean and by the mean of all frames so far."""
     positional: bool = False
-    """Whether that second mean is given a code of its place in time (A3 to A5)."""
+    """Whether a code of the frame's place in time is added to both means (A3 to A5)."""
 
     def places(self) -> Iterator[tuple[str, Layer, int, int]]:
         """Yield each layer as its name `b0.l0`, itself, and its channels in and out."""

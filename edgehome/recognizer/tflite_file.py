@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # BuiltinOperator in schema.fbs
-ADD, CONV_2D, DEQUANTIZE, FULLY_CONNECTED, LOGISTIC, MUL = 0, 3, 6, 9, 14, 18
-RELU, RELU6, RESHAPE, SOFTMAX, DIV, SQUEEZE, CAST = 19, 21, 22, 25, 42, 43, 53
-QUANTIZE, HARD_SWISH = 114, 117
+ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE = 0, 1, 2, 3, 4, 6
+FULLY_CONNECTED, LOGISTIC, MUL, RELU, RELU6, RESHAPE, SOFTMAX = 9, 14, 18, 19, 21, 22, 25
+MEAN, SUB, DIV, SQUEEZE, CAST, SUM, QUANTIZE, HARD_SWISH = 40, 41, 42, 43, 53, 74, 114, 117
 
 # TensorType in schema.fbs, as struct and numpy spell them; other types are not computed with.
 TYPES: Mapping[int, str] = {0: "f4", 1: "f2", 2: "i4", 3: "u1", 4: "i8", 7: "i2", 9: "i1"}
@@ -31,7 +31,14 @@ TYPES: Mapping[int, str] = {0: "f4", 1: "f2", 2: "i4", 3: "u1", 4: "i8", 7: "i2"
 ACTIVATIONS: Mapping[int, str] = {0: "none", 1: "relu", 3: "relu6"}
 
 # The field of an operator's own options that holds the fused activation.
-_ACTIVATION_FIELD: Mapping[int, int] = {ADD: 0, MUL: 0, DIV: 0, CONV_2D: 3, FULLY_CONNECTED: 0}
+_ACTIVATION_FIELD: Mapping[int, int] = {
+    ADD: 0, SUB: 0, MUL: 0, DIV: 0, FULLY_CONNECTED: 0,
+    CONV_2D: 3, DEPTHWISE_CONV_2D: 4, AVERAGE_POOL_2D: 5, CONCATENATION: 1,
+}  # fmt: skip
+
+# Operators that slide a window over their input, and the field of the window's own numbers: width
+# and height of the pool, or the dilation across and down.
+_WINDOW_FIELD: Mapping[int, int] = {CONV_2D: 4, DEPTHWISE_CONV_2D: 5, AVERAGE_POOL_2D: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,17 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """How a convolution or a pool moves over its input; pairs are (down, across)."""
+
+    same: bool
+    """Padded so that the output has the input's size over the stride, rounded up; else not."""
+    stride: tuple[int, int]
+    extent: tuple[int, int]
+    """A pool's height and width; a convolution's dilation."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """One step of the graph."""
 
@@ -60,6 +78,8 @@ class Operator:
     outputs: tuple[int, ...]
     activation: str
     """`none`, `relu`, `relu6`, or `other` when it is fused with one not understood."""
+    window: Window | None = None
+    """For convolutions and average pools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +181,8 @@ class TfliteFile:
 
     def _extent(self, buffer: _Table) -> tuple[int, int]:
         start, count = buffer.vector(0)
+        if buffer.scalar(1, "<Q") > 1:  # beyond the FlatBuffer, as in files over 2 GB
+            start, count = buffer.scalar(1, "<Q"), buffer.scalar(2, "<Q")
         if start + count > len(self._data):
             raise refused("it is cut short: weights are missing")
         return start, count
@@ -238,7 +260,17 @@ def _operator(table: _Table, codes: list[int]) -> Operator:
     if options and code in _ACTIVATION_FIELD:
         fused = options.scalar(_ACTIVATION_FIELD[code], "<b")
         activation = ACTIVATIONS.get(fused, "other")
-    return Operator(code, table.numbers(1, "i"), table.numbers(2, "i"), activation)
+    window = _window(options, _WINDOW_FIELD[code]) if options and code in _WINDOW_FIELD else None
+    return Operator(code, table.numbers(1, "i"), table.numbers(2, "i"), activation, window)
+
+
+def _window(options: _Table, field: int) -> Window:
+    across, down = (options.scalar(n, "<i") if options.place(n) else 1 for n in (field, field + 1))
+    return Window(
+        same=options.scalar(0, "<b") == 0,
+        stride=(options.scalar(2, "<i"), options.scalar(1, "<i")),
+        extent=(down, across),
+    )
 
 
 def _signature(table: _Table) -> Signature:
