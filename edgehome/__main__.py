@@ -1,4 +1,4 @@
-"""The command line: `edgehome run | check | replay | bench | doctor`.
+"""The command line: `edgehome run | check | replay | bench | doctor | models`.
 
 Exit statuses are those of sysexits.h: 64 wrong usage, 65 a file that is not what it should be,
 66 no such file, 69 something needed is not there, 73 and 74 a disk that refuses, 78 the
@@ -29,7 +29,9 @@ STATUS = {
     "model_missing": EX_NOINPUT,
     "model_refused": EX_DATAERR,
     "model_hash": EX_DATAERR,
+    "model_not_stream": EX_DATAERR,
     "manifest_invalid": EX_DATAERR,
+    "disk_refused": EX_IOERR,
     "config_invalid": EX_CONFIG,
 }
 """Exit status by problem code; anything else is EX_UNAVAILABLE."""
@@ -72,6 +74,8 @@ def _status(error: EdgehomeError) -> int:
 
 
 def _parser() -> Parser:
+    from edgehome.models.commands import add_models
+
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--version", action="version", version=f"edgehome {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
@@ -92,6 +96,7 @@ def _parser() -> Parser:
 
     _add_replay(commands)
     _add_bench(commands)
+    add_models(commands, _default_config())
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
     doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")

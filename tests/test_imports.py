@@ -49,6 +49,10 @@ ALLOWED = {
     "edgehome.messages": {"edgehome.types"},
     "edgehome.process": {"edgehome.types", "edgehome.messages"},
     "edgehome.statefile": set(),
+    "edgehome.models": {
+        "edgehome.types", "edgehome.models", "edgehome.recognizer", "edgehome.movinet",
+        "edgehome.statefile",
+    },
     "edgehome.labels": {"edgehome.types", "edgehome.recognizer.manifest"},
     "edgehome.wakeup": set(),
 }  # fmt: skip
@@ -57,7 +61,7 @@ ALLOWED = {
 COMPOSERS = {
     "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay",
-    "edgehome.doctor", "edgehome.bench", "edgehome.__main__",
+    "edgehome.doctor", "edgehome.bench", "edgehome.__main__", "edgehome.models.commands",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

@@ -1,0 +1,146 @@
+"""`edgehome models list | show | verify | fetch`: arguments, and what is printed.
+
+Modules are imported by the action that needs them: every command reads these arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgehome.models.catalogue import CATALOGUE
+from edgehome.types import ModelError
+
+if TYPE_CHECKING:
+    from edgehome.models.download import Progress
+
+INSTALLED = Path("/etc/edgehome/models")
+EX_DATAERR = 65
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add `models` and its own commands; `config` is the configuration read by default."""
+    models = commands.add_parser("models", help="list, show, verify and fetch model files")
+    actions = models.add_subparsers(required=True, metavar="ACTION", parser_class=type(models))
+
+    def add(name: str, run: Command, about: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = actions.add_parser(name, help=about, description=about)
+        parser.add_argument("--json", action="store_true", help="JSON instead of text")
+        parser.set_defaults(run=run, config=config)
+        return parser
+
+    listed = add("list", _list, "Say which models are here, and which can be fetched.")
+    fetched = add("fetch", _fetch, "Download a public model, or go on with a download.")
+    for parser in (listed, fetched):
+        parser.add_argument("-c", "--config", type=Path, help="config.yaml (%(default)s)")
+    fetched.add_argument("name", metavar="NAME", choices=CATALOGUE, help=", ".join(CATALOGUE))
+    fetched.add_argument("--to", type=Path, metavar="FOLDER", help="(the folder of the config's)")
+    show = add("show", _show, "Say all that is known of a model file.")
+    tried = add("verify", _verify, "Hold a model file to its hash, run one frame, try its heads.")
+    for parser in (show, tried):
+        parser.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
+
+
+def _configured(config: Path) -> Path:
+    """Return the configured model; the default one where there is no usable configuration."""
+    from edgehome.config.types import Config
+    from edgehome.configfile import check
+
+    read, _ = check(config)
+    return (read or Config()).recognizer.model
+
+
+def _list(options: argparse.Namespace) -> int:
+    from edgehome.models.describe import describe, models_in
+    from edgehome.models.text import listing
+
+    logging.disable(logging.WARNING)  # what is missing is in the list
+    configured = _configured(options.config)
+    rows = []
+    for path in models_in((configured.parent, Path("models"), INSTALLED)):
+        same = path.resolve() == configured.resolve()
+        row: dict[str, Any] = {"file": str(path), "configured": same}
+        try:
+            row |= describe(path)
+        except ModelError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    files = {Path(row["file"]).name for row in rows}
+    known = [
+        {"name": m.name, "title": m.title, "file": m.model.file, "here": m.model.file in files}
+        for m in CATALOGUE.values()
+    ]
+    print(json.dumps({"here": rows, "public": known}) if options.json else listing(rows, known))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from edgehome.models.describe import describe
+    from edgehome.models.text import shown
+
+    about = describe(options.file)
+    print(json.dumps(about) if options.json else shown(about))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from edgehome.models.verify import verify
+
+    good = True
+    for finding in verify(options.file):
+        good = good and finding.good
+        if options.json:
+            print(json.dumps(finding.fields()), flush=True)
+            continue
+        remedy = f"\n{'':7}-> {finding.remedy}" if finding.remedy else ""
+        print(f"{'good' if finding.good else 'bad':<7}{finding.message}{remedy}", flush=True)
+    return 0 if good else EX_DATAERR
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from edgehome.models.fetch import fetch
+
+    folder = options.to or _configured(options.config).parent
+    shows = sys.stderr.isatty() and not options.json
+    done = fetch(CATALOGUE[options.name], folder, progress=_progress() if shows else _silent)
+    if options.json:
+        fields = {
+            "name": options.name,
+            "file": str(done.path),
+            "sha256": done.sha256,
+            "trust": done.trust,
+            "address": done.address,
+        }
+        print(json.dumps(fields))
+        return 0
+    trust = {
+        "known": "as known beforehand",
+        "first use": "trusted as the first copy, and written to its manifest",
+        "as before": "as at the first fetch",
+    }[done.trust]
+    came = "here already" if not done.address else f"from {done.address}"
+    print(f"{done.path}: {came}\nSHA-256 {done.sha256}, {trust}")
+    return 0
+
+
+def _progress() -> Progress:
+    """Return what rewrites one line on the terminal, and ends it with the last byte."""
+
+    def show(here: int, total: int) -> None:
+        of = f" of {total / 1e6:.1f}" if total else ""
+        end = "\n" if here == total else ""
+        sys.stderr.write(f"\r  {here / 1e6:.1f}{of} MB {end}")
+        sys.stderr.flush()
+
+    return show
+
+
+def _silent(_here: int, _total: int) -> None:
+    """Say nothing."""
