@@ -72,6 +72,8 @@ def _frame(model: Path) -> tuple[Finding, int]:
         name = signal.Signals(-child.returncode).name
         remedy = "Do not use this file."
         return Finding("frame", False, f"the process that ran it crashed with {name}", remedy), 0
+    if child.returncode:
+        raise RuntimeError(child.stderr)  # a bug of ours, not of the file
     answer = json.loads(child.stdout.splitlines()[-1])
     if "problem" in answer:
         code, message, remedy = answer["problem"]

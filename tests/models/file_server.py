@@ -45,64 +45,70 @@ class Files:
         return self.base + path
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    files: Files
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range", "")
+        self.server.files.asked.append((self.path, wanted))
+        reply = self.server.files.paths.get(self.path)
+        if not reply:
+            self.send_error(404)
+        elif reply.location:
+            self.send_response(302)
+            self.send_header("Location", reply.location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif reply.failures:
+            reply.failures -= 1
+            self.send_error(reply.status)
+        else:
+            self._give(reply, wanted)
+
+    def _give(self, reply: Reply, wanted: str) -> None:
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        if not (reply.ranges and self.headers.get("If-Range") == reply.etag):
+            start = 0
+        if start and start >= len(reply.data):
+            self.send_error(416)
+            return
+        self._head(reply, start)
+        data = reply.data[start:]
+        if reply.cut_after and reply.cuts:
+            reply.cuts -= 1
+            data = data[: reply.cut_after]
+        self.wfile.write(data[: len(data) // 2])
+        time.sleep(reply.stall_s)
+        self.wfile.write(data[len(data) // 2 :])
+
+    def _head(self, reply: Reply, start: int) -> None:
+        whole = len(reply.data)
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
+        if reply.length:
+            self.send_header("Content-Length", str(whole - start))
+        if reply.etag:
+            self.send_header("ETag", reply.etag)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def file_server() -> Iterator[Files]:
-    files = Files()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            wanted = self.headers.get("Range", "")
-            files.asked.append((self.path, wanted))
-            reply = files.paths.get(self.path)
-            if not reply:
-                self.send_error(404)
-            elif reply.location:
-                self.send_response(302)
-                self.send_header("Location", reply.location)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            elif reply.failures or reply.status != 200:
-                reply.failures -= 1
-                status, reply.status = reply.status, reply.status if reply.failures else 200
-                self.send_error(status)
-            else:
-                self._give(reply, wanted)
-
-        def _give(self, reply: Reply, wanted: str) -> None:
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-            fits = self.headers.get("If-Range") == reply.etag
-            if not (wanted and reply.ranges and fits):
-                start = 0
-            if start and start >= len(reply.data):
-                self.send_error(416)
-                return
-            self.send_response(206 if start else 200)
-            if start:
-                whole = len(reply.data)
-                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-            if reply.length:
-                self.send_header("Content-Length", str(len(reply.data) - start))
-            if reply.etag:
-                self.send_header("ETag", reply.etag)
-            self.end_headers()
-            data = reply.data[start:]
-            if reply.cut_after and reply.cuts:
-                reply.cuts -= 1
-                data = data[: reply.cut_after]
-            self.wfile.write(data[: len(data) // 2])
-            time.sleep(reply.stall_s)
-            self.wfile.write(data[len(data) // 2 :])
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    files.base = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, name="file server")
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.files = Files(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="file server")
     thread.start()
     try:
-        yield files
+        yield server.files
     finally:
         server.shutdown()
         thread.join()

@@ -316,7 +316,7 @@ def test_a_disk_that_refuses_is_said(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("edgehome.models.fetch.write_atomically", full)
-    with pytest.raises(EdgehomeError, match="No space left on device. Free some space") as failed:
+    with pytest.raises(EdgehomeError, match=r"No space left on device\. Free some") as failed:
         get(model, tmp_path)
     assert failed.value.problem.code == "disk_refused"
 
