@@ -1,0 +1,1 @@
+"""What makes the models; nothing here runs on a node."""
