@@ -10,10 +10,17 @@ inputs
     bI.lJ         cpu: (1, (time - 1) * height, width, channels), frames below one another
                   tpu: (1, time - 1, height * width, channels)
                   int8 in int8 files, else float32; in int8, zero is its zero point
-    sum, inverse  float32 (1, 1, 1, embedding), (1, 1, 1, 1); where there are classes
+    sum           float32 (1, 1, 1, embedding): the embeddings of the frames before this one,
+                  added up; where there are classes
+    bI.lJ.sum     float32 (1, 1, 1, channels): the same of that layer's means over the picture;
+                  where there is squeeze-excite
+    bI.lJ.position  float32 (1, 1, 1, 2 * channels): the code of the frame's place in time, PE in
+                  `weights`; where there is positional encoding
+    inverse       float32 (1, 1, 1, 1): 1 through the number of frames, this one counted
 outputs
     embedding     float32 (1, embedding)
     bI.lJ         cpu: (1, height, width, channels); tpu: (1, 1, height * width, channels)
+    bI.lJ.mean    float32 (1, 1, 1, channels): this frame's mean over the picture
     logits        float32 (1, classes); where there are classes
 """
 
@@ -23,7 +30,8 @@ from typing import Literal
 
 from edgehome.movinet.architecture import Architecture, Layer
 from edgehome.movinet.graph import Tensor
-from edgehome.movinet.layers import FloatLayers, Int8Layers
+from edgehome.movinet.int8 import Int8Layers
+from edgehome.movinet.layers import FloatLayers, Follows
 from edgehome.movinet.operators import Operators
 from edgehome.movinet.weights import Ranges, Weights
 
@@ -61,13 +69,11 @@ class _Compiler:
     ) -> None:
         self._architecture = architecture
         self._graph = Operators(f"edgehome MoViNet {architecture.name}, {precision}, {form}")
-        activation = architecture.activation
         self._layers: FloatLayers
         if precision == "int8":
-            self._layers = Int8Layers(self._graph, weights, activation, ranges)
+            self._layers = Int8Layers(self._graph, weights, ranges)
         else:
-            dynamic = precision == "dyn"
-            self._layers = FloatLayers(self._graph, weights, activation, dynamic=dynamic)
+            self._layers = FloatLayers(self._graph, weights, dynamic=precision == "dyn")
         self._weights = weights
         self._form = form
         self._expose = expose
@@ -75,32 +81,33 @@ class _Compiler:
     def compile(self) -> bytes:
         layers, architecture = self._layers, self._architecture
         x = layers.image(architecture.size)
-        x = self._seen("stem", layers.conv(x, "stem", stride=2, active=True))
+        if architecture.classes or architecture.squeeze_excite:
+            self._inverse = self._graph.input("inverse", (1, 1, 1, 1), "float32")
+        x = self._conv(x, "stem", architecture.activation, stride=2)
         for name, layer, _, _ in architecture.places():
             x = self._seen(name, self._bottleneck(x, name, layer))
-        x = self._seen("head.project", layers.conv(x, "head.project", active=True))
-        embedding = self._seen("embedding", layers.mean(x, "embedding"))
+        x = self._conv(x, "head.project", architecture.activation)
+        embedding = self._seen("embedding", layers.mean(x, "embedding", keep=False))
         self._graph.output("embedding", embedding)
         if architecture.classes:
             self._classify(embedding)
         return self._graph.finish()
 
     def _bottleneck(self, given: Tensor, name: str, layer: Layer) -> Tensor:
-        layers = self._layers
-        x = self._seen(f"{name}.expand", layers.conv(given, f"{name}.expand", active=True))
-        x = layers.spatial(x, f"{name}.spatial", stride=layer.stride)
+        activation = self._architecture.activation
+        x = self._conv(given, f"{name}.expand", activation)
+        x = self._layers.spatial(x, f"{name}.spatial", activation, stride=layer.stride)
         x = self._seen(f"{name}.spatial", x)
         if layer.time > 1:
             x = self._seen(f"{name}.temporal", self._temporal(x, name, layer))
-        x = self._seen(f"{name}.project", layers.conv(x, f"{name}.project", active=False))
-        return layers.add(self._way_around(given, name, layer), x, name)
-
-    def _way_around(self, given: Tensor, name: str, layer: Layer) -> Tensor:
-        if f"{name}.skip" not in self._weights:
-            return given
-        if layer.stride > 1:
-            given = self._layers.pool(given, f"{name}.pool")
-        return self._seen(f"{name}.skip", self._layers.conv(given, f"{name}.skip", active=False))
+        if self._architecture.squeeze_excite:
+            x = self._seen(f"{name}.gated", self._gated(x, name))
+        x = self._conv(x, f"{name}.project", "none")
+        if f"{name}.skip" in self._weights:
+            if layer.stride > 1:
+                given = self._layers.pool(given, f"{name}.pool")
+            given = self._conv(given, f"{name}.skip", "none")
+        return self._layers.add(given, x, name)
 
     def _temporal(self, frame: Tensor, name: str, layer: Layer) -> Tensor:
         """Convolve this frame with those before, and offer it as the newest state."""
@@ -112,24 +119,47 @@ class _Compiler:
         else:
             shape = (1, past, height * width, channels)
             dilation = 1
-            frame = graph.reshape(frame, (1, 1, height * width, channels), f"{name}/newest")
+            frame = self._layers.reshape(frame, (1, 1, height * width, channels), f"{name}/newest")
         state = graph.input(name, shape, frame.kind, frame.scale)
         graph.output(name, frame)
-        frames = graph.concatenate((state, frame), 1, f"{name}/frames")
-        x = self._layers.temporal(frames, f"{name}.temporal", dilation=dilation)
+        x = self._layers.temporal(
+            state, frame, f"{name}.temporal", self._architecture.activation, dilation=dilation
+        )
         if self._form == "tpu":
-            x = graph.reshape(x, (1, height, width, channels), f"{name}/picture")
+            x = self._layers.reshape(x, (1, height, width, channels), f"{name}/picture")
         return x
 
-    def _classify(self, embedding: Tensor) -> None:
+    def _gated(self, x: Tensor, name: str) -> Tensor:
+        """Let this frame's mean and that of all frames decide how much of each channel passes."""
         graph, layers = self._graph, self._layers
-        earlier = graph.input("sum", (1, 1, 1, self._architecture.embedding), "float32")
-        inverse = graph.input("inverse", (1, 1, 1, 1), "float32")
-        mean = graph.multiply(graph.add(earlier, embedding, "total", None), inverse, "mean", None)
-        hidden = self._seen("head.hidden", layers.dense(mean, "head.hidden", active=True))
-        graph.output(
-            "logits", self._seen("logits", layers.dense(hidden, "head.logits", active=False))
-        )
+        now = self._seen(f"{name}.mean", layers.mean(x, f"{name}.mean", keep=True))
+        graph.output(f"{name}.mean", now)
+        means = graph.concatenate((self._over_time(now, f"{name}."), now), 3, f"{name}/means")
+        if self._architecture.positional:
+            place = graph.input(f"{name}.position", means.shape, "float32")
+            factor = self._weights[f"{name}.position"].kernel.reshape(1, 1, 1, 1)
+            factor_tensor = graph.constant(f"{name}/factor", factor)
+            place = graph.multiply(place, factor_tensor, f"{name}/place", None)
+            means = graph.add(means, place, f"{name}/placed", None)
+        squeezed = layers.conv(means, f"{name}.squeeze", self._architecture.activation)
+        gate = layers.conv(squeezed, f"{name}.excite", "relu6")
+        return layers.gate(x, gate, f"{name}.gated")
+
+    def _over_time(self, now: Tensor, prefix: str) -> Tensor:
+        """Return the mean of this frame's value and the earlier ones, whose sum is an input."""
+        graph = self._graph
+        earlier = graph.input(f"{prefix}sum", (1, 1, 1, now.shape[-1]), "float32")
+        total = graph.add(earlier, now, f"{prefix}total", None)
+        return graph.multiply(total, self._inverse, f"{prefix}average", None)
+
+    def _classify(self, embedding: Tensor) -> None:
+        mean = self._over_time(embedding, "")
+        x = self._layers.dense(mean, "head.hidden", self._architecture.hidden_activation)
+        x = self._layers.dense(self._seen("head.hidden", x), "head.logits", "none")
+        self._graph.output("logits", self._seen("logits", x))
+
+    def _conv(self, given: Tensor, name: str, follows: Follows, *, stride: int = 1) -> Tensor:
+        return self._seen(name, self._layers.conv(given, name, follows, stride=stride))
 
     def _seen(self, name: str, tensor: Tensor) -> Tensor:
         if self._expose:

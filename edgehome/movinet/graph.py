@@ -133,21 +133,22 @@ class Graph:
     ) -> Tensor:
         """Add the operator of that code, with its table of options; return what it makes.
 
-        Settings are the fields of the table, as the schema's generated classes spell them.
+        Settings are the fields of the table, as the schema's generated classes spell them. Some
+        operators have no table: "".
         """
         number = getattr(schema.BuiltinOperator, code)
         version = _VERSIONS.get(code, 1 if made.kind == "float32" else _INT8_VERSION)
         position = self._codes.setdefault((number, version), len(self._codes))
         tensor = self._tensor(made.name, made.shape, made.kind, made.scale)
-        self._operators.append(
-            schema.OperatorT(
-                opcodeIndex=position,
-                inputs=[given.index for given in inputs],
-                outputs=[tensor.index],
-                builtinOptionsType=getattr(schema.BuiltinOptions, f"{options}Options"),
-                builtinOptions=getattr(schema, f"{options}OptionsT")(**settings),
-            )
+        operator = schema.OperatorT(
+            opcodeIndex=position,
+            inputs=[given.index for given in inputs],
+            outputs=[tensor.index],
         )
+        if options:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, f"{options}Options")
+            operator.builtinOptions = getattr(schema, f"{options}OptionsT")(**settings)
+        self._operators.append(operator)
         return tensor
 
     def finish(self) -> bytes:

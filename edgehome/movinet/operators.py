@@ -162,6 +162,10 @@ class Operators(Graph):
         """Return x * relu6(x + 3) / 6, float32."""
         return self.operator("HARD_SWISH", "HardSwish", (given,), Made(name, given.shape))
 
+    def logistic(self, given: Tensor, name: str) -> Tensor:
+        """Return 1 / (1 + exp(-x)), float32."""
+        return self.operator("LOGISTIC", "", (given,), Made(name, given.shape))
+
     def quantize(self, given: Tensor, name: str, scale: Scale) -> Tensor:
         """Turn float32, or int8 of another scale, into int8."""
         return self.operator("QUANTIZE", "Quantize", (given,), Made(name, given.shape, scale))

@@ -24,9 +24,7 @@ class Driver:
         self.inputs, self.outputs, self.tensors = signature.inputs, signature.outputs, graph.tensors
         self.interpreter = open_interpreter(data, threads=threads)
         self.states = [name for name in self.outputs if name in self.inputs]
-        self.means = [
-            name for name in self.outputs if f"{name.removesuffix('.mean')}.sum" in self.inputs
-        ]
+        self.means = [name for name in self.outputs if name.endswith(".mean")]
         self.window = window
         self.reset()
 
@@ -39,6 +37,7 @@ class Driver:
             index = self.inputs[name]
             self.view(index)[...] = (self.tensors[index].zero_point or (0,))[0]
         self.past: deque[dict[str, Array]] = deque(maxlen=max(0, self.window - 1))
+        self.frames = 0
         self.sums: dict[str, Array] = {}
 
     def left_outside_xnnpack(self) -> list[str]:
@@ -62,6 +61,10 @@ class Driver:
         for name in self.inputs:
             if name == "sum" or name.endswith(".sum"):
                 self.view(self.inputs[name])[...] = self.sums.get(name, 0)
+            if name.endswith(".position"):
+                width = self.tensors[self.inputs[name]].shape[-1]
+                self.view(self.inputs[name])[...] = _places(self.frames, width)
+        self.frames += 1
         self.interpreter.invoke()
         found = {
             name: self.view(index).copy()
@@ -85,3 +88,8 @@ class Driver:
             total = self.sums.get(name, 0) + value
             self.sums[name] = total - leaving[name] if leaving else total
         self.past.append(now)
+
+
+def _places(frame: int, width: int) -> Array:
+    angles = frame / 10_000 ** (2 * np.arange(width // 2) / width)
+    return np.concatenate((np.sin(angles), np.cos(angles)))

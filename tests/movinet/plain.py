@@ -33,13 +33,15 @@ def run(architecture: Architecture, weights: Weights, frames: Array) -> dict[str
         if layer.time > 1:
             x = active(_temporal(x, weights, f"{name}.temporal"))
         if architecture.squeeze_excite:
-            x = x * _gate(x, weights, name, active)
+            x = x * _gate(x, weights, name, architecture)
         x = _conv(x, weights, f"{name}.project") + skip
     x = active(_conv(x, weights, "head.project"))
     found = {"embedding": x.mean((1, 2))}
     if architecture.classes:
         hidden = weights["head.hidden"]
-        y = active(_so_far(found["embedding"]) @ hidden.kernel.T + hidden.bias)
+        y = _ACTIVATIONS[architecture.hidden_activation](
+            _so_far(found["embedding"]) @ hidden.kernel.T + hidden.bias
+        )
         found["logits"] = y @ weights["head.logits"].kernel.T + weights["head.logits"].bias
     return found
 
@@ -52,7 +54,11 @@ def _hard_swish(x: Array) -> Array:
     return x * _relu6(x + 3) / 6
 
 
-_ACTIVATIONS = {"relu6": _relu6, "hard_swish": _hard_swish}
+def _swish(x: Array) -> Array:
+    return x / (1 + np.exp(-x))
+
+
+_ACTIVATIONS = {"relu6": _relu6, "hard_swish": _hard_swish, "swish": _swish}
 
 
 def _so_far(x: Array) -> Array:
@@ -60,11 +66,21 @@ def _so_far(x: Array) -> Array:
     return np.asarray(x.cumsum(0) / counts)
 
 
-def _gate(x: Array, weights: Weights, name: str, active: Any) -> Array:
+def _gate(x: Array, weights: Weights, name: str, architecture: Architecture) -> Array:
+    """Return six times a hard sigmoid: the kernel of `project` has the sixth."""
     now = x.mean((1, 2), keepdims=True)
     both = np.concatenate((_so_far(now), now), -1)
-    reduced = active(_conv(both, weights, f"{name}.squeeze"))
-    return np.asarray(_relu6(_conv(reduced, weights, f"{name}.excite") + 3) / 6)
+    if architecture.positional:
+        both = both + weights[f"{name}.position"].kernel * _places(len(x), both.shape[-1])
+    reduced = _conv(both, weights, f"{name}.squeeze")
+    reduced = _ACTIVATIONS[architecture.activation](reduced)
+    return _relu6(_conv(reduced, weights, f"{name}.excite"))
+
+
+def _places(frames: int, width: int) -> Array:
+    """Return the code of each frame's place in time, (frames, 1, 1, width)."""
+    angles = np.arange(frames)[:, None] / 10_000 ** (2 * np.arange(width // 2) / width)
+    return np.concatenate((np.sin(angles), np.cos(angles)), -1)[:, None, None]
 
 
 def _windows(x: Array, size: int, stride: int, fill: float) -> Array:

@@ -31,7 +31,12 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, Weight]:
             reduced = max(8, inner // 4 // 8 * 8)
             weights[f"{name}.squeeze"] = pointwise(reduced, 2 * inner)
             weights[f"{name}.excite"] = pointwise(inner, reduced)
+            weights[f"{name}.excite"].bias[:] += 3  # of the hard sigmoid
+        if architecture.positional:
+            weights[f"{name}.position"] = Weight(np.float32([0.5]), np.float32([]))
         weights[f"{name}.project"] = pointwise(out, inner, gain=0.5)
+        if architecture.squeeze_excite:
+            weights[f"{name}.project"].kernel[:] /= 6  # of the hard sigmoid
         if layer.stride > 1 or given != out:
             weights[f"{name}.skip"] = pointwise(out, given, gain=1.0)
     weights["head.project"] = pointwise(width, architecture.blocks[-1].channels)

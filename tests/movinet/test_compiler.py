@@ -44,47 +44,64 @@ def measured_ranges(
     }
 
 
-@pytest.mark.parametrize("form", ["cpu", "tpu"])
-def test_a_stream_in_float32_is_the_whole_clip_seen_at_once(form: Form) -> None:
-    weights = random_weights(SMALL, 1)
-    frames = pictures(SMALL.size, 7)
-    expected = run(SMALL, weights, frames / 255)
-    data = compile_movinet(SMALL, weights, {}, precision="float32", form=form)
+GATED = replace(SMALL, activation="hard_swish", hidden_activation="swish", squeeze_excite=True)
+PLACED = replace(GATED, positional=True)
+NETWORKS = pytest.mark.parametrize("network", [SMALL, GATED, PLACED], ids=["relu6", "se", "pe"])
+FORMS = pytest.mark.parametrize("form", ["cpu", "tpu"])
+PRECISIONS = pytest.mark.parametrize("precision", ["int8", "dyn", "float32"])
+
+
+@FORMS
+@NETWORKS
+def test_a_stream_in_float32_is_the_whole_clip_seen_at_once(
+    network: Architecture, form: Form
+) -> None:
+    weights = random_weights(network, 1)
+    frames = pictures(network.size, 7)
+    expected = run(network, weights, frames / 255)
+    data = compile_movinet(network, weights, {}, precision="float32", form=form)
     found = stream(data, frames)
     for name in ("embedding", "logits"):
         assert np.abs(found[name] - expected[name]).max() < 1e-4 * np.abs(expected[name]).max()
 
 
-@pytest.mark.parametrize(("precision", "least"), [("dyn", 0.999), ("int8", 0.998)])
-def test_eight_bits_come_close(precision: Precision, least: float) -> None:
-    weights = random_weights(SMALL, 1)
-    frames = pictures(SMALL.size, 7)
-    expected = run(SMALL, weights, frames / 255)
-    ranges = measured_ranges(SMALL, weights, frames)
-    data = compile_movinet(SMALL, weights, ranges, precision=precision, form="cpu")
+@pytest.mark.parametrize(
+    ("network", "precision", "least"),
+    [(SMALL, "dyn", 0.999), (GATED, "dyn", 0.999), (SMALL, "int8", 0.998), (GATED, "int8", 0.98)],
+)
+def test_eight_bits_come_close(network: Architecture, precision: Precision, least: float) -> None:
+    weights = random_weights(network, 1)
+    frames = pictures(network.size, 7)
+    expected = run(network, weights, frames / 255)
+    ranges = measured_ranges(network, weights, frames)
+    data = compile_movinet(network, weights, ranges, precision=precision, form="cpu")
     found = stream(data, frames)
     for name in ("embedding", "logits"):
         assert np.corrcoef(found[name].ravel(), expected[name].ravel())[0, 1] > least
 
 
-@pytest.mark.parametrize("precision", ["int8", "dyn", "float32"])
-def test_both_forms_say_the_same_to_the_bit(precision: Precision) -> None:
-    weights = random_weights(SMALL, 2)
-    frames = pictures(SMALL.size, 4)
-    ranges = measured_ranges(SMALL, weights, frames)
+@NETWORKS
+@PRECISIONS
+def test_both_forms_say_the_same_to_the_bit(network: Architecture, precision: Precision) -> None:
+    weights = random_weights(network, 2)
+    frames = pictures(network.size, 4)
+    ranges = measured_ranges(network, weights, frames)
     cpu, tpu = (
-        stream(compile_movinet(SMALL, weights, ranges, precision=precision, form=form), frames)
+        stream(compile_movinet(network, weights, ranges, precision=precision, form=form), frames)
         for form in ("cpu", "tpu")
     )
     assert all(np.array_equal(cpu[name], tpu[name]) for name in ("embedding", "logits"))
 
 
-@pytest.mark.parametrize("form", ["cpu", "tpu"])
-@pytest.mark.parametrize("precision", ["int8", "dyn", "float32"])
-def test_one_partition_takes_the_whole_graph(precision: Precision, form: Form) -> None:
-    weights = random_weights(SMALL, 2)
-    ranges = measured_ranges(SMALL, weights, pictures(SMALL.size, 2))
-    driver = Driver(compile_movinet(SMALL, weights, ranges, precision=precision, form=form))
+@FORMS
+@NETWORKS
+@PRECISIONS
+def test_one_partition_takes_the_whole_graph(
+    network: Architecture, precision: Precision, form: Form
+) -> None:
+    weights = random_weights(network, 2)
+    ranges = measured_ranges(network, weights, pictures(network.size, 2))
+    driver = Driver(compile_movinet(network, weights, ranges, precision=precision, form=form))
     assert driver.left_outside_xnnpack() == []
     assert max(len(tensor.shape) for tensor in driver.tensors) <= 4
 
