@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.build.scenes import plan, props
+from models.build.scenes.body import JOINT, joints
 from models.build.scenes.figure import dressed
 from models.build.scenes.film import Cast, Film, Puppet, embodied
 from models.build.scenes.plan import KINDS, LIGHTS, PLACES
@@ -38,6 +39,9 @@ RESERVED: Final = range(900_000_000, 900_100_000)
 """Seeds of the clips in the box and of tests: nothing is trained on them."""
 SEEN_SHARE: Final = 0.003
 """Share of the picture that people must cover to count as seen."""
+
+AIMED: Final = 0.85
+"""Share of clips in which the camera looks where most happens; in the others it may miss some."""
 
 Clip = NDArray[np.uint8]
 Labels = dict[str, NDArray[np.bool_]]
@@ -76,6 +80,8 @@ def render(
     times = (np.arange(frames) / rate).astype(np.float32)
     cast, tracks = _cast(kind, stage, times, light, rng)
     wind = float(rng.uniform(0.3, 2.0)) if rng.random() < 0.5 else 0.0
+    if tracks and rng.random() < AIMED:
+        _aim(stage, tracks, times, rng)
     film = Film(stage, cast, plan.sensor(rng, light, size), Sways(stage, rng, wind))
     gains = plan.gains(rng, times, light, film.brightness)
     clip = np.empty((frames, size, size, 3), dtype=np.uint8)
@@ -143,6 +149,23 @@ def _cast(
         later = points + np.gradient(points, times, axis=0) * shutter if len(times) > 1 else points
         cast.puppets.append(Puppet(points, later.astype(np.float32), look, person=False))
     return cast, tracks
+
+
+def _aim(
+    stage: Stage, tracks: list[Track], times: NDArray[np.float32], rng: np.random.Generator
+) -> None:
+    """Turn the camera to the middle of what happens: of the marked spans, where there are any."""
+    spots = []
+    for track in tracks:
+        spans = [(since, until) for _, since, until in track.marks] or [(0.0, float(times[-1]) + 1)]
+        if track.marks or not any(other.marks for other in tracks):
+            during = times[[any(a <= t < b for a, b in spans) for t in times]]
+            if during.size:
+                points = joints(track.at(during), 1.7)[:, JOINT["chest"]]
+                spots.append(0.5 * (points.min(axis=0) + points.max(axis=0)))
+    if spots:
+        x, _, z = np.mean(spots, axis=0) + rng.normal(0, 0.12, 3)
+        stage.aim((float(x), float(z)), float(rng.uniform(0.5, 0.95)))
 
 
 def _labels(tracks: list[Track], times: NDArray[np.float32], shares: NDArray[np.float32]) -> Labels:

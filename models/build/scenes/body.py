@@ -1,7 +1,7 @@
 """A human figure: named pose fields, joints by forward kinematics, gait, and feet on the floor.
 
-World axes: x to one side, y up, z away from the camera's wall; metres and radians. A body faces +z at
-yaw 0, and +x is then its left. Segment lengths are fractions of the body's height after Drillis and
+World axes: x to one side, y up, z away from the camera's wall; metres and radians. A body faces +z
+at yaw 0, and +x is then its left. Segment lengths are fractions of the body's height after Drillis and
 Contini (1966), the table that gait textbooks reprint.
 """
 
@@ -21,13 +21,14 @@ FIELDS: Final = (
     "right_arm", "right_out", "right_turn", "right_elbow",
     "left_thigh", "left_apart", "left_knee",
     "right_thigh", "right_apart", "right_knee",
-    "gait", "phase", "swing",
+    "gait", "phase", "swing", "slack",
 )  # fmt: skip
 """What a pose is made of: place, whole-body tilt, trunk, head, arms, legs, walking.
 
 `support` is the height in metres of what the body rests on, `lift` how far it is above that (a jump).
-`anchor` 1 means that (x, z) is between the feet, 0 that it is under the pelvis. `gait` is the size of
-the steps (0 none, 1 walking, about 1.6 running), `phase` counts double steps, `swing` scales the arms.
+`anchor` 1 means that (x, z) is between the feet, 0 that it is under the pelvis. `gait` is the size
+of the steps (0 none, 1 walking, about 1.6 running), `phase` counts double steps, `swing` scales the
+arms. `slack` 1 lets the trunk lie on the support and the limbs give way, 0 lets limbs carry it.
 """
 INDEX: Final = {name: place for place, name in enumerate(FIELDS)}
 
@@ -40,6 +41,11 @@ JOINTS: Final = (
 )  # fmt: skip
 JOINT: Final = {name: place for place, name in enumerate(JOINTS)}
 
+_ARMS: Final = [
+    JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist", "hand")
+]
+_TRUNK: Final = [JOINT[name] for name in ("pelvis", "waist", "chest", "head")]
+
 STANDING: Final = {
     "anchor": 1.0, "swing": 1.0,
     "left_out": 0.1, "right_out": 0.1, "left_elbow": 0.15, "right_elbow": 0.15,
@@ -48,10 +54,12 @@ STANDING: Final = {
 """The fields of somebody who stands at ease; those not named are 0."""
 
 _FLESH: Final = np.array(
-    [0.08, 0.07, 0.075, 0.03, 0.06, 0.04, 0.025, 0.02, 0.02, 0.04, 0.025, 0.02, 0.02]
-    + [0.06, 0.035, 0.03, 0.02, 0.06, 0.035, 0.03, 0.02, 0.05, 0.05],
+    [
+        0.08, 0.07, 0.075, 0.03, 0.06, 0.04, 0.025, 0.02, 0.02, 0.04, 0.025, 0.02, 0.02,
+        0.06, 0.035, 0.03, 0.02, 0.06, 0.035, 0.03, 0.02, 0.05, 0.05,
+    ],
     dtype=np.float32,
-)
+)  # fmt: skip
 """How far the body reaches below each joint when it rests on it, in body heights."""
 
 
@@ -68,14 +76,21 @@ def joints(poses: Floats, height: float) -> Floats:
     angles = _walking(poses)
     points = _limbs(angles) * np.float32(height)
     flesh = _FLESH * np.float32(height)
-    lowest = (points[:, :, 1] - flesh).min(axis=1)
+    under = points[:, :, 1] - flesh
+    slack = angles[:, INDEX["slack"]]
+    lowest = under.min(axis=1) * (1 - slack) + under[:, _TRUNK].min(axis=1) * slack
     feet = 0.5 * (points[:, JOINT["left_ankle"]] + points[:, JOINT["right_ankle"]])
     anchor = angles[:, INDEX["anchor"], None]
     shift = np.empty((len(poses), 3), dtype=np.float32)
     shift[:, 0] = angles[:, INDEX["x"]] - (anchor * feet)[:, 0]
     shift[:, 1] = angles[:, INDEX["support"]] + angles[:, INDEX["lift"]] - lowest
     shift[:, 2] = angles[:, INDEX["z"]] - (anchor * feet)[:, 2]
-    return points + shift[:, None, :]
+    points += shift[:, None, :]
+    floor = angles[:, INDEX["support"], None] + 0.7 * flesh
+    limp = (0.6 * slack)[:, None]  # arms of somebody who lies sink to the floor
+    points[:, _ARMS, 1] = points[:, _ARMS, 1] * (1 - limp) + floor[:, _ARMS] * limp
+    points[:, :, 1] = np.maximum(points[:, :, 1], floor)
+    return points
 
 
 def _walking(poses: Floats) -> Floats:

@@ -14,15 +14,18 @@ from models.build.scenes.track import Track
 WAYS: Final = ("forward", "backward", "left", "right", "collapse", "trip", "chair", "bed", "slip")
 
 _PRONE: Final = {
-    "pitch": 1.5, "bend": 0.0, "left_thigh": 0.05, "right_thigh": 0.15, "left_knee": 0.15,
-    "right_knee": 0.4, "left_arm": 2.0, "right_arm": 1.2, "left_elbow": 0.9, "right_elbow": 1.2,
-    "left_out": 0.6, "right_out": 0.7, "nod": -0.3,
+    "slack": 1.0, "pitch": 1.5, "bend": 0.0, "left_thigh": 0.05, "right_thigh": 0.1, "left_knee": 0.1,
+    "right_knee": 0.3, "left_apart": 0.15, "right_apart": 0.3, "left_arm": 0.1, "right_arm": 0.1,
+    "left_out": 2.2, "right_out": 1.3, "left_turn": -1.4, "right_turn": -1.4, "left_elbow": 0.9,
+    "right_elbow": 1.2, "nod": -0.3,
 }  # fmt: skip
 _ON_BACK: Final = {
+    "slack": 1.0,
     "pitch": -1.5, "bend": 0.1, "left_thigh": 0.5, "right_thigh": 0.25, "left_knee": 0.9,
     "right_knee": 0.5, "left_out": 0.9, "right_out": 0.7, "left_arm": 0.2, "right_arm": 0.2,
 }  # fmt: skip
 _ON_SIDE: Final = {
+    "slack": 1.0,
     "bend": 0.35, "left_thigh": 0.7, "right_thigh": 0.4, "left_knee": 0.9, "right_knee": 0.7,
     "left_arm": 0.9, "right_arm": 0.7, "left_elbow": 0.8, "right_elbow": 0.9,
 }  # fmt: skip
@@ -157,7 +160,8 @@ def _stir(track: Track, rng: np.random.Generator) -> None:
 def _get_up(track: Track, rng: np.random.Generator) -> float:
     """Get up by way of sitting and crouching; return when the body stands."""
     pace = float(rng.uniform(0.8, 1.6))
-    track.to(pace, **(SITTING | {"bend": 0.6}), pitch=-0.1, roll=0.0, right_out=0.7)
+    sitting = SITTING | {"bend": 0.6, "slack": 0.0}
+    track.to(pace, **sitting, pitch=-0.1, roll=0.0, right_out=0.7)
     track.to(pace, left_thigh=1.8, right_thigh=1.6, left_knee=2.1, right_knee=2.0, pitch=0.3)
     track.rest(pace)
     return track.now

@@ -88,10 +88,10 @@ def _trunk(
 ) -> list[_Part]:
     parts: list[_Part] = [
         (("left_hip", "right_hip"), (0.062, 0.062), legs, 0.0, 0.0),
-        (("pelvis", "waist"), (0.074, 0.072), top, striped / 2, 0.02),
-        (("waist", "chest"), (0.072, 0.08), top, striped, 0.04),
-        (("chest", "neck"), (0.076, 0.04), top, 0.0, 0.03),
-        (("left_shoulder", "right_shoulder"), (0.045, 0.045), top, 0.0, 0.03),
+        (("pelvis", "waist"), (0.072, 0.074), top, striped / 2, 0.02),
+        (("waist", "chest"), (0.074, 0.084), top, striped, 0.04),
+        (("chest", "neck"), (0.08, 0.042), top, 0.0, 0.03),
+        (("left_shoulder", "right_shoulder"), (0.041, 0.041), top, 0.0, 0.03),
         (("neck", "head"), (0.032, 0.034), skin, 0.0, 0.0),
         (("head", "face"), (0.058, 0.052), skin, 0.0, 0.02),
         (("head", "crown"), (0.055, 0.058), hair, 0.0, 0.02),

@@ -61,6 +61,7 @@ class Film:
     def __init__(self, stage: Stage, cast: Cast, sensor: Sensor, sways: Sways) -> None:
         self._stage, self._cast, self._sensor, self._sways = stage, cast, sensor, sways
         self._picture, self._depth, self._floor = traced(stage.place, stage.view)
+        self._lights = [self._measured(puppet) for puppet in cast.puppets]
         self._flat = [self._project(puppet) for puppet in cast.puppets]
         sun = stage.place.sun
         self._sunward = sun / max(float(sun[1]), 0.25)
@@ -86,7 +87,7 @@ class Film:
                 self._face(time, number, part)
             else:
                 self._wheel(time, number, part)
-        return self._sensor.take(canvas.picture, gain), seen / self._depth.size
+        return self._sensor.take(canvas.picture, gain, second), seen / self._depth.size
 
     def _project(self, puppet: Puppet) -> tuple[Floats, Floats, Floats]:
         pixels, depth = self._stage.view.project(puppet.points)
@@ -129,38 +130,30 @@ class Film:
         moved = 0.5 * float(smear[time, first] + smear[time, last])
         return self._canvas.capsule(
             pixels[time, [first, last]], radii, (near, far), look.colours[part],
-            self._light_on(number, time), soft=min(1.0 + 0.8 * moved, 9.0),
+            self._lights[number][time], soft=min(1.0 + 0.8 * moved, 9.0),
             stripes=float(look.stripes[part]),
         )  # fmt: skip
 
-    def _light_on(self, number: int, time: int) -> Floats:
-        """Return the ambient light on a puppet and its light's direction in camera axes, (4,)."""
-        key = (number, time)
-        if self._lit_key != key:
-            self._lit_key, self._lit = key, self._measure(number, time)
-        return self._lit
-
-    _lit_key: tuple[int, int] = (-1, -1)
-    _lit: Floats
-
-    def _measure(self, number: int, time: int) -> Floats:
+    def _measured(self, puppet: Puppet) -> Floats:
+        """Return the ambient light on it and its light's direction in camera axes, (times, 4)."""
         place, view = self._stage.place, self._stage.view
-        point = self._cast.puppets[number].points[time, : JOINT["chest"] + 1].mean(axis=0)
-        bright = place.brightness(point)
-        towards = place.sun
+        points = puppet.points[:, : JOINT["chest"] + 1].mean(axis=1)
+        bright = place.brightness(points)
+        towards = np.broadcast_to(place.sun, points.shape)
         if place.lamp is not None and place.power > place.ambient:
-            towards = (place.lamp - point) / max(float(np.linalg.norm(place.lamp - point)), 0.1)
-        right, up, forward = (float(axis @ towards) for axis in view.axes)
-        return np.array(
+            away = place.lamp - points
+            towards = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 0.1)
+        right, up, forward = (towards @ axis for axis in view.axes)
+        return np.stack(
             [0.6 * bright, 0.45 * bright * right, 0.45 * bright * up,
-             0.2 * bright + 0.4 * bright * max(-forward, 0.0)], dtype=np.float32,
-        )  # fmt: skip
+             0.2 * bright + 0.4 * bright * np.maximum(-forward, 0.0)], axis=1,
+        ).astype(np.float32)  # fmt: skip
 
     def _face(self, time: int, number: int, part: int) -> None:
         crate = self._cast.crates[number]
         points, light = crate.faces(time, self._stage.view.position)[part]
         pixels, depth = self._stage.view.project(points)
-        bright = self._stage.place.brightness(points.mean(axis=0))
+        bright = self._stage.place.brightness(points.mean(axis=0)[None])[0]
         self._canvas.face(pixels, float(depth.mean()), crate.colour * np.float32(light * bright))
 
     def _wheel(self, time: int, number: int, part: int) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.build.scenes.body import Floats
+from models.build.scenes.sensor import pooled
 from models.build.scenes.surface import Material, colour_of
 from models.build.scenes.view import View
 
 SKY = -1
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,11 @@ class Box:
     high: Floats
     material: Material
     round: bool = False
+
+    def corners(self) -> Floats:
+        """Return its corners in world metres, (8, 3)."""
+        pick = np.array([[i & 1, i >> 1 & 1, i >> 2 & 1] for i in range(8)])
+        return np.stack([self.low, self.high])[pick, np.arange(3)]
 
 
 @dataclass(frozen=True)
@@ -57,16 +66,16 @@ class Place:
     reach: float = 1.5
     """Metres from the lamp at which its light is half."""
 
-    def brightness(self, point: Floats) -> float:
-        """Return the light on something upright at `point`, (3,), about 1 by day."""
+    def brightness(self, points: Floats) -> Floats:
+        """Return the light on something upright at `points` (n, 3), about 1 by day."""
         up = np.array([[0.0, 0.3, 0.0]], dtype=np.float32)
-        return float(_light(self, point[None].astype(np.float32), up)[0]) + 0.4 * self.sunlight
+        return _light(self, points, up) + np.float32(0.4 * self.sunlight)
 
 
 def traced(place: Place, view: View, finer: int = 2) -> tuple[Floats, Floats, Floats]:
     """Return the lit picture (size, size, 3), depths, and 1 where the floor is, else 0."""
     rays = view.rays(finer).reshape(-1, 3)
-    distance, hit, face = _hits(place, view.position, rays)
+    distance, hit, face = _hits(place, view, rays, finer)
     points = view.position + rays * distance[:, None]
     colours = np.empty_like(rays)
     for number in range(6):
@@ -79,13 +88,19 @@ def traced(place: Place, view: View, finer: int = 2) -> tuple[Floats, Floats, Fl
             colours[on] = _box(place, box, points[on], face[on])
     size = view.size
     floor = ((hit == SKY) & (face == 2)).astype(np.float32)
-    parts = (size, finer, size, finer)
-    picture = colours.reshape(*parts, 3).mean(axis=(1, 3))
-    return picture, distance.reshape(parts).max(axis=(1, 3)), floor.reshape(parts).mean(axis=(1, 3))
+    share = np.float32(finer**-2)
+    fine = (size * finer, size * finer)
+    picture = pooled(colours.reshape(*fine, 3), finer) * share
+    return (
+        picture,
+        distance.reshape(fine)[::finer, ::finer].copy(),
+        pooled(floor.reshape(fine), finer) * share,
+    )
 
 
-def _hits(place: Place, eye: Floats, rays: Floats) -> tuple[Floats, np.ndarray, np.ndarray]:
+def _hits(place: Place, view: View, rays: Floats, finer: int) -> tuple[Floats, Counts, Counts]:
     """Return the distance to the first thing on each ray, which box it is, and which face."""
+    eye = view.position
     safe = np.where(np.abs(rays) < 1e-6, np.float32(1e-6), rays)
     ahead = safe > 0
     leave = (np.where(ahead, place.high, place.low) - eye) / safe
@@ -95,15 +110,28 @@ def _hits(place: Place, eye: Floats, rays: Floats) -> tuple[Floats, np.ndarray, 
     face = 2 * axis + ahead[every, axis]
     hit = np.full(len(rays), SKY)
     for number, box in enumerate(place.boxes):
-        near, side = _round(place, box, eye, safe) if box.round else _flat(box, eye, safe)
-        nearer = (near > 0.05) & (near < distance)
-        distance = np.where(nearer, near, distance)
-        hit[nearer] = number
-        face = np.where(nearer, side, face)
+        on = _where(box, view, finer)
+        near, side = _round(place, box, eye, safe[on]) if box.round else _flat(box, eye, safe[on])
+        nearer = (near > 0.05) & (near < distance[on])
+        on = on[nearer]
+        distance[on], hit[on], face[on] = near[nearer], number, side[nearer]
     return distance, hit, face
 
 
-def _flat(box: Box, eye: Floats, rays: Floats) -> tuple[Floats, np.ndarray]:
+def _where(box: Box, view: View, finer: int) -> Counts:
+    """Return the rays that can meet a box: those within the rectangle of its corners."""
+    number = view.size * finer
+    pixels, depth = view.project(box.corners())
+    if depth.min() < 0.3:
+        return np.arange(number * number)
+    slack = 0.2 * (pixels.max(axis=0) - pixels.min(axis=0)).max() if box.round else 3.0
+    low = np.clip((pixels.min(axis=0) - slack) * finer, 0, number).astype(int)
+    high = np.clip((pixels.max(axis=0) + slack) * finer, 0, number).astype(int)
+    rows, columns = np.arange(low[1], high[1]), np.arange(low[0], high[0])
+    return (rows[:, None] * number + columns[None, :]).ravel()
+
+
+def _flat(box: Box, eye: Floats, rays: Floats) -> tuple[Floats, Counts]:
     first, second = (box.low - eye) / rays, (box.high - eye) / rays
     enter = np.minimum(first, second)
     axis = enter.argmax(axis=1)
@@ -113,7 +141,7 @@ def _flat(box: Box, eye: Floats, rays: Floats) -> tuple[Floats, np.ndarray]:
     return np.where(near < far, near, np.float32(-1)), 2 * axis + (rays[every, axis] < 0)
 
 
-def _round(place: Place, box: Box, eye: Floats, rays: Floats) -> tuple[Floats, np.ndarray]:
+def _round(place: Place, box: Box, eye: Floats, rays: Floats) -> tuple[Floats, Counts]:
     """Meet the ellipsoid, ragged by noise on the ray's direction, as leaves are."""
     radii = (box.high - box.low) / 2
     start = (eye - (box.high + box.low) / 2) / radii
@@ -151,7 +179,7 @@ def _shell(place: Place, number: int, points: Floats) -> Floats:
     return lit
 
 
-def _box(place: Place, box: Box, points: Floats, face: np.ndarray) -> Floats:
+def _box(place: Place, box: Box, points: Floats, face: Counts) -> Floats:
     axis = face // 2
     if box.round:
         normal = (points - (box.high + box.low) / 2) / ((box.high - box.low) / 2) ** 2

@@ -76,7 +76,7 @@ def sensor(rng: np.random.Generator, light: str, size: int) -> Sensor:
         shake=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.2 else 0.0,
         coarse=float(rng.uniform(0.01, 0.05)) if rng.random() < 0.75 else 0.0,
         skip=float(rng.uniform(0.005, 0.025)) if rng.random() < 0.75 else 0.0,
-        stamp=stamp(rng, size) if rng.random() < 0.2 else None,
+        clock_s=float(rng.uniform(1.2e9, 1.8e9)) if rng.random() < 0.2 else -1.0,
     )
 
 
@@ -100,15 +100,3 @@ def gains(rng: np.random.Generator, times: Floats, light: str, mean: float) -> F
         follow = change + (1 - change) * 0.6 * (1 - np.exp(-np.maximum(times - at, 0) / 0.6))
         level = np.where(switched, level * follow, level)
     return level.astype(np.float32)
-
-
-def stamp(rng: np.random.Generator, size: int) -> Floats:
-    """Return digits as cameras burn them in, 5 rows of 3 dots each, (rows, columns)."""
-    glyphs = rng.random((10, 5, 3)) < 0.62
-    text = rng.integers(0, 10, int(rng.integers(8, min(size // 5, 22))))
-    mask = np.zeros((5, 4 * len(text)), dtype=np.float32)
-    for place, digit in enumerate(text):
-        mask[:, 4 * place : 4 * place + 3] = glyphs[digit]
-    if size > 200:
-        mask = np.repeat(np.repeat(mask, 2, axis=0), 2, axis=1)[:, : size - 8]
-    return mask[:, : size - 8]

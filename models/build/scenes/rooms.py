@@ -152,6 +152,7 @@ def _furnish(rng: np.random.Generator, stage: Stage) -> None:
             boxes.append(
                 Box(_point(low, 0, along), _point(low + deepness, tall, along + length), stuff)
             )
+    _clutter(rng, stage)
     if rng.random() < 0.25:
         x = float(rng.choice([0.3, wide - 0.8]))
         leaf = Material((0.15, 0.35, 0.12), (0.3, 0.5, 0.2), "blotches", 0.1)
@@ -159,6 +160,27 @@ def _furnish(rng: np.random.Generator, stage: Stage) -> None:
             Box(_point(x, 0.2, deep - 0.7), _point(x + 0.5, 1.3, deep - 0.2), leaf, round=True)
         )
     _chair(rng, stage)
+
+
+def _clutter(rng: np.random.Generator, stage: Stage) -> None:
+    """Put small things on the furniture and along the walls, and a lamp in a corner."""
+    wide, _, deep = stage.place.high
+    tops = [box for box in stage.place.boxes if not box.round and box.high[1] > 0.4]
+    for _ in range(int(rng.integers(0, 8))):
+        half, tall = rng.uniform(0.05, 0.25, 2), float(rng.uniform(0.06, 0.45))
+        stuff = Material(tint(rng, value=(0.1, 0.95), most=0.9), tint(rng, value=(0.1, 0.9)),
+                         str(rng.choice(["plain", "stripes", "blotches"])), 0.12)  # fmt: skip
+        if tops and rng.random() < 0.6:
+            on = tops[int(rng.integers(len(tops)))]
+            x, z = (rng.uniform(on.low[axis], on.high[axis]) for axis in (0, 2))
+            base = float(on.high[1])
+        else:
+            x = float(rng.choice([0.2, wide - 0.2])) + float(rng.normal(0, 0.08))
+            z, base = float(rng.uniform(1.2, deep - 0.3)), 0.0
+        stage.place.boxes.append(
+            Box(_point(x - half[0], base, z - half[1]), _point(x + half[0], base + tall, z + half[1]),
+                stuff)
+        )  # fmt: skip
 
 
 def _bed(rng: np.random.Generator, stage: Stage) -> None:

@@ -59,6 +59,14 @@ class Stage:
         first = self.inside(self.centre[0] - step[0], self.centre[1] - step[1])
         return first, self.inside(self.centre[0] + step[0], self.centre[1] + step[1])
 
+    def aim(self, spot: Spot, height: float) -> None:
+        """Turn the camera so that `spot` at `height` metres comes to where the centre was."""
+        view, eye = self.view, self.view.position
+        target = np.array([spot[0], height, spot[1]], dtype=np.float32)
+        if float(np.linalg.norm(target - eye)) > 0.8:
+            roll = math.asin(float(np.clip(view.axes[0][1], -0.5, 0.5)))
+            self.view = look(eye, target, view.focal, view.size, roll, view.barrel)
+
     def facing(self, spot: Spot) -> float:
         """Return the yaw of somebody at `spot` who looks into the camera."""
         eye = self.view.position

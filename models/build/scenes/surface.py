@@ -89,5 +89,5 @@ def _share(material: Material, u: Floats, v: Floats, noise: Floats) -> Floats:
         return np.clip(0.5 + 0.5 * shade - 2 * (v % 1 < 0.12), -0.3, 1.2)
     if material.pattern == "blotches":
         shade = noise[(v * 16).astype(int) % GRAIN, (u * 16).astype(int) % GRAIN]
-        return np.clip(0.5 + 0.6 * shade, 0, 1)
+        return np.clip(0.5 + 0.4 * shade, 0, 1)
     return np.zeros_like(u)

@@ -17,10 +17,7 @@ class Sways:
         self._parts = []
         size = stage.view.size
         for bush in stage.leaves if wind else []:
-            corners = np.stack([bush.low, bush.high])[
-                np.array([[i & 1, i >> 1 & 1, i >> 2 & 1] for i in range(8)]), np.arange(3)
-            ]
-            pixels, depth = stage.view.project(corners)
+            pixels, depth = stage.view.project(bush.corners())
             if depth.min() < 0.3:
                 continue
             low = np.clip(pixels.min(axis=0) - 3, 0, size).astype(int)
