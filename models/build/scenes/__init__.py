@@ -1,6 +1,6 @@
 """Short home-camera scenes, rendered: people who walk, sit, lie down, fall, fight, in any light.
 
-`render` makes one clip of a kind that is asked for, `scene` one that is drawn for training. Everything
+`render` makes one clip of a kind that is asked for, `scene` one that is drawn for training. All
 follows from the seed: the same arguments give the same pixels with the same numpy.
 """
 
@@ -67,7 +67,7 @@ def render(
     from the seed where they are not given. Labels are `fall` (from the loss of balance until the
     person stands again), `fighting` and `person`; each only where people are seen.
     """
-    _check(kind, frames, rate, size, place, light)
+    _check(kind, frames=frames, rate=rate, size=size, place=place, light=light)
     rng = np.random.default_rng(
         [seed, sum(ord(letter) << 8 * i for i, letter in enumerate(kind[:4]))]
     )
@@ -112,7 +112,7 @@ _LIGHT: Final = (0.6, 0.18, 0.22)
 
 
 def _check(
-    kind: str, frames: int, rate: float, size: int, place: str | None, light: str | None
+    kind: str, *, frames: int, rate: float, size: int, place: str | None, light: str | None
 ) -> None:
     if kind not in KINDS:
         raise ValueError(f"no scenes of kind {kind!r}: there are {', '.join(KINDS)}")

@@ -1,8 +1,8 @@
 """A human figure: named pose fields, joints by forward kinematics, gait, and feet on the floor.
 
 World axes: x to one side, y up, z away from the camera's wall; metres and radians. A body faces +z
-at yaw 0, and +x is then its left. Segment lengths are fractions of the body's height after Drillis and
-Contini (1966), the table that gait textbooks reprint.
+at yaw 0, and +x is then its left. Segment lengths are fractions of the body's height after Drillis
+and Contini (1966), the table that gait textbooks reprint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIELDS: Final = (
 )  # fmt: skip
 """What a pose is made of: place, whole-body tilt, trunk, head, arms, legs, walking.
 
-`support` is the height in metres of what the body rests on, `lift` how far it is above that (a jump).
+`support` is the height in metres of what the body rests on, `lift` how far above it is (a jump).
 `anchor` 1 means that (x, z) is between the feet, 0 that it is under the pelvis. `gait` is the size
 of the steps (0 none, 1 walking, about 1.6 running), `phase` counts double steps, `swing` scales the
 arms. `slack` 1 lets the trunk lie on the support and the limbs give way, 0 lets limbs carry it.
@@ -117,9 +117,9 @@ def _limbs(angles: Floats) -> Floats:
     """Return the joints around the pelvis at the origin, in body heights."""
     points = np.zeros((len(angles), len(JOINTS), 3), dtype=np.float32)
     field = {name: angles[:, place] for name, place in INDEX.items()}
-    pelvis = _y(field["yaw"]) @ _x(field["pitch"]) @ _z(field["roll"])
-    waist = pelvis @ _x(0.5 * field["bend"]) @ _z(field["lean"])
-    chest = waist @ _x(0.5 * field["bend"]) @ _y(field["twist"])
+    pelvis: Floats = _y(field["yaw"]) @ _x(field["pitch"]) @ _z(field["roll"])
+    waist: Floats = pelvis @ _x(0.5 * field["bend"]) @ _z(field["lean"])
+    chest: Floats = waist @ _x(0.5 * field["bend"]) @ _y(field["twist"])
     head = chest @ _y(field["look"]) @ _x(field["nod"])
     points[:, JOINT["waist"]] = waist[:, :, 1] * 0.1
     points[:, JOINT["chest"]] = points[:, JOINT["waist"]] + chest[:, :, 1] * 0.13

@@ -1,14 +1,16 @@
-"""What people do together in peace: talk, embrace, shake hands, pass by, dance, hand things over."""
+"""What people do together in peace: talk, embrace, shake hands, pass by, dance, hand over."""
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from models.build.scenes.moves import SITTING, entering, stand, walk
 from models.build.scenes.stage import Stage
 from models.build.scenes.track import Track
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def facing_pair(
@@ -62,8 +64,9 @@ def _gesture(track: Track, rng: np.random.Generator, lively: float) -> None:
     for _ in range(int(rng.integers(1, 4))):
         track.to(
             float(rng.uniform(0.25, 0.6)),
-            right_arm=float(rng.uniform(0.1, 0.9)) * lively, right_elbow=float(rng.uniform(0.6, 1.9)),
-            left_arm=float(rng.uniform(0.0, 0.8)) * lively, left_elbow=float(rng.uniform(0.2, 1.7)),
+            right_arm=float(rng.uniform(0.1, 0.9)) * lively,
+            left_arm=float(rng.uniform(0.0, 0.8)) * lively,
+            right_elbow=float(rng.uniform(0.6, 1.9)), left_elbow=float(rng.uniform(0.2, 1.7)),
             nod=float(rng.normal(0, 0.12)), twist=float(rng.normal(0, 0.12)),
         )  # fmt: skip
 

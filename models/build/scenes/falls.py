@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from models.build.scenes.moves import SITTING, entering, start
 from models.build.scenes.stage import Stage
 from models.build.scenes.track import Track
 
+if TYPE_CHECKING:
+    import numpy as np
+
 WAYS: Final = ("forward", "backward", "left", "right", "collapse", "trip", "chair", "bed", "slip")
 
 _PRONE: Final = {
-    "slack": 1.0, "pitch": 1.5, "bend": 0.0, "left_thigh": 0.05, "right_thigh": 0.1, "left_knee": 0.1,
-    "right_knee": 0.3, "left_apart": 0.15, "right_apart": 0.3, "left_arm": 0.1, "right_arm": 0.1,
-    "left_out": 2.2, "right_out": 1.3, "left_turn": -1.4, "right_turn": -1.4, "left_elbow": 0.9,
-    "right_elbow": 1.2, "nod": -0.3,
+    "slack": 1.0, "pitch": 1.5, "bend": 0.0, "nod": -0.3,
+    "left_thigh": 0.05, "left_knee": 0.1, "left_apart": 0.15,
+    "right_thigh": 0.1, "right_knee": 0.3, "right_apart": 0.3,
+    "left_arm": 0.1, "left_out": 2.2, "left_turn": -1.4, "left_elbow": 0.9,
+    "right_arm": 0.1, "right_out": 1.3, "right_turn": -1.4, "right_elbow": 1.2,
 }  # fmt: skip
 _ON_BACK: Final = {
-    "slack": 1.0,
-    "pitch": -1.5, "bend": 0.1, "left_thigh": 0.5, "right_thigh": 0.25, "left_knee": 0.9,
-    "right_knee": 0.5, "left_out": 0.9, "right_out": 0.7, "left_arm": 0.2, "right_arm": 0.2,
+    "slack": 1.0, "pitch": -1.5, "bend": 0.1, "left_thigh": 0.5, "right_thigh": 0.25,
+    "left_knee": 0.9, "right_knee": 0.5, "left_out": 0.9, "right_out": 0.7, "left_arm": 0.2,
+    "right_arm": 0.2,
 }  # fmt: skip
 _ON_SIDE: Final = {
     "slack": 1.0,

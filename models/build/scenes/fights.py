@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Final
 
 from models.build.scenes.company import closer, facing_pair
 from models.build.scenes.falls import drop, settle
 from models.build.scenes.moves import start
 from models.build.scenes.stage import Stage
 from models.build.scenes.track import Track
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GUARD: Final = {
     "left_arm": 0.9, "right_arm": 0.7, "left_elbow": 1.8, "right_elbow": 2.0, "left_turn": 0.5,
@@ -42,7 +43,7 @@ def fight(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]
         down = _exchange(first, second, rng, fierce, down=down)
     for track in (first, second):
         track.mark("fighting", since)
-    return [first, second, *_others(stage, rng, seconds, first)]
+    return [first, second, *_others(stage, rng, seconds)]
 
 
 def _together(first: Track, second: Track) -> None:
@@ -219,7 +220,7 @@ def _beat(first: Track, second: Track, rng: np.random.Generator, fierce: float) 
     _together(first, second)
 
 
-def _others(stage: Stage, rng: np.random.Generator, seconds: float, fighter: Track) -> list[Track]:
+def _others(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]:
     """Sometimes others stand around, look on, or come between."""
     if rng.random() < 0.6:
         return []

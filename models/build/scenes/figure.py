@@ -37,12 +37,13 @@ def dressed(rng: np.random.Generator, *, infrared: bool = False, child: bool = F
     height = float(rng.uniform(1.1, 1.4) if child else np.clip(rng.normal(1.71, 0.09), 1.5, 1.95))
     stout = float(np.clip(rng.normal(1.05, 0.12), 0.85, 1.4))
     parts = _parts(rng)
-    count = len(parts)
     names, radii, colours, stripes, near = zip(*parts, strict=True)
     dyed = np.array(colours, dtype=np.float32)
     if infrared:  # dyes look alike in infrared: most cloth is bright
-        grey = 0.3 + 0.6 * dyed.mean(axis=1) + 0.12 * rng.standard_normal(count)
-        dyed = np.repeat(np.clip(grey, 0.15, 0.95)[:, None], 3, axis=1).astype(np.float32)
+        dyes, which = np.unique(dyed, axis=0, return_inverse=True)
+        grey = 0.3 + 0.6 * dyes.mean(axis=1) + 0.12 * rng.standard_normal(len(dyes))
+        grey = np.clip(grey, 0.15, 0.95)[which.reshape(-1)]
+        dyed = np.repeat(grey[:, None], 3, axis=1).astype(np.float32)
     return Look(
         height=height,
         joints=np.array([[JOINT[first], JOINT[second]] for first, second in names]),
@@ -66,7 +67,7 @@ def _parts(rng: np.random.Generator) -> list[_Part]:
     shoes = tint(rng, value=(0.05, 0.9), most=0.3)
     striped = float(rng.uniform(4, 9)) if rng.random() < 0.2 else 0.0
     parts: list[_Part] = []
-    parts += _trunk(rng, skin, hair, top, legs, striped)
+    parts += _trunk(rng, skin, hair, top=top, legs=legs, striped=striped)
     bare_arms = rng.random() < 0.4
     bare_legs = rng.random() < 0.12
     for side in ("left", "right"):
@@ -84,7 +85,13 @@ def _parts(rng: np.random.Generator) -> list[_Part]:
 
 
 def _trunk(
-    rng: np.random.Generator, skin: Colour, hair: Colour, top: Colour, legs: Colour, striped: float
+    rng: np.random.Generator,
+    skin: Colour,
+    hair: Colour,
+    *,
+    top: Colour,
+    legs: Colour,
+    striped: float,
 ) -> list[_Part]:
     parts: list[_Part] = [
         (("left_hip", "right_hip"), (0.062, 0.062), legs, 0.0, 0.0),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.build.scenes.body import JOINT, Floats, joints
 from models.build.scenes.figure import Look
@@ -17,6 +17,9 @@ from models.build.scenes.stage import Stage
 from models.build.scenes.sways import Sways
 from models.build.scenes.track import Track, sway
 from models.build.scenes.view import NEAR_M
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CAST_BY = (
     ("neck", "pelvis", 0.13), ("left_hip", "left_ankle", 0.07), ("right_hip", "right_ankle", 0.07),
@@ -129,8 +132,8 @@ class Film:
         )
         moved = 0.5 * float(smear[time, first] + smear[time, last])
         return self._canvas.capsule(
-            pixels[time, [first, last]], radii, (near, far), look.colours[part],
-            self._lights[number][time], soft=min(1.0 + 0.8 * moved, 9.0),
+            pixels[time, [first, last]], radii, (near, far), colour=look.colours[part],
+            light=self._lights[number][time], soft=min(1.0 + 0.8 * moved, 9.0),
             stripes=float(look.stripes[part]),
         )  # fmt: skip
 
@@ -162,7 +165,7 @@ class Film:
         dark, light = np.full(3, 0.06, np.float32), np.array([0.5, 0, 0.2, 0.3], np.float32)
         away = float(depth)
         ends = np.stack([pixels, pixels + 0.1])
-        self._canvas.capsule(ends, (radius, radius), (away, away), dark, light)
+        self._canvas.capsule(ends, (radius, radius), (away, away), colour=dark, light=light)
 
     def _shade(self, picture: Floats, time: int) -> None:
         """Darken the floor where people keep the light from it."""

@@ -24,6 +24,7 @@ class Canvas:
         ends: Floats,
         radii: tuple[float, float],
         depths: tuple[float, float],
+        *,
         colour: Floats,
         light: Floats,
         soft: float = 1.0,

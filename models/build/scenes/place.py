@@ -29,7 +29,8 @@ class Box:
     def corners(self) -> Floats:
         """Return its corners in world metres, (8, 3)."""
         pick = np.array([[i & 1, i >> 1 & 1, i >> 2 & 1] for i in range(8)])
-        return np.stack([self.low, self.high])[pick, np.arange(3)]
+        corners: Floats = np.stack([self.low, self.high])[pick, np.arange(3)]
+        return corners
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Decal:
     face: int
     """0 left, 1 right, 2 floor, 3 ceiling, 4 near, 5 far."""
     low: tuple[float, float]
-    """Along the face's two axes, in metres: (z, y) on 0 and 1, (x, z) on 2 and 3, (x, y) on 4, 5."""
+    """Along the face's two axes, metres: (z, y) on 0 and 1, (x, z) on 2 and 3, (x, y) on 4, 5."""
     high: tuple[float, float]
     material: Material
 
@@ -162,8 +163,8 @@ def _shell(place: Place, number: int, points: Floats) -> Floats:
     for decal in place.decals:
         if decal.face != number:
             continue
-        on = (u > decal.low[0]) & (u < decal.high[0]) & (v > decal.low[1]) & (v < decal.high[1])
-        on = np.flatnonzero(on)
+        across = (u > decal.low[0]) & (u < decal.high[0])
+        on = np.flatnonzero(across & (v > decal.low[1]) & (v < decal.high[1]))
         if on.size:
             low = decal.low
             colours[on] = colour_of(decal.material, u[on] - low[0], v[on] - low[1], place.grain)
@@ -183,7 +184,7 @@ def _box(place: Place, box: Box, points: Floats, face: Counts) -> Floats:
     axis = face // 2
     if box.round:
         normal = (points - (box.high + box.low) / 2) / ((box.high - box.low) / 2) ** 2
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        normal = (normal / np.linalg.norm(normal, axis=1, keepdims=True)).astype(np.float32)
         u, v = points[:, 0] + points[:, 2], points[:, 1]
     else:
         normal = np.zeros_like(points)
@@ -226,6 +227,6 @@ def _contact(box: Box, points: Floats) -> Floats:
     away = np.zeros(len(points), dtype=np.float32)
     for axis in (0, 2):
         beside = np.maximum(box.low[axis] - points[:, axis], points[:, axis] - box.high[axis])
-        away += np.clip(beside, 0, None) ** 2
+        away += np.square(np.maximum(beside, 0))
     shade: Floats = 1 - 0.5 * np.exp(-np.sqrt(away) / 0.12)
     return shade

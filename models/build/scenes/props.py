@@ -65,11 +65,12 @@ def car(
     size = rng.uniform((3.8, 1.65), (4.8, 1.9))
     paint = np.array(tint(rng, value=(0.1, 0.95), most=0.8), dtype=np.float32)
     glass = np.array([0.12, 0.14, 0.17], dtype=np.float32)
+    long, wide = (float(length) for length in size)
     boxes = [
-        Crate(_moved(x, z, (-size[0] / 2, 0.28, 0), (size[0] / 2, 0.88, size[1])), paint),
-        Crate(_moved(x, z, (-0.28 * size[0], 0.88, 0.12), (0.25 * size[0], 1.4, size[1] - 0.12)), glass),
-        Crate(_moved(x, z, (-0.22 * size[0], 1.4, 0.2), (0.2 * size[0], 1.46, size[1] - 0.2)), paint),
-    ]  # fmt: skip
+        Crate(_moved(x, z, (-0.5 * long, 0.28, 0), (0.5 * long, 0.88, wide)), paint),
+        Crate(_moved(x, z, (-0.28 * long, 0.88, 0.12), (0.25 * long, 1.4, wide - 0.12)), glass),
+        Crate(_moved(x, z, (-0.22 * long, 1.4, 0.2), (0.2 * long, 1.46, wide - 0.2)), paint),
+    ]
     wheels = np.empty((len(times), 4, 3), dtype=np.float32)
     for number, (along, side) in enumerate(((-0.3, 0), (0.3, 0), (-0.3, 1), (0.3, 1))):
         wheels[:, number] = np.stack(

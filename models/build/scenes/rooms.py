@@ -159,7 +159,8 @@ def _furnish(rng: np.random.Generator, stage: Stage) -> None:
         boxes.append(
             Box(_point(x, 0.2, deep - 0.7), _point(x + 0.5, 1.3, deep - 0.2), leaf, round=True)
         )
-    _chair(rng, stage)
+    if rng.random() < 0.75:
+        _chair(rng, stage)
 
 
 def _clutter(rng: np.random.Generator, stage: Stage) -> None:
@@ -177,10 +178,9 @@ def _clutter(rng: np.random.Generator, stage: Stage) -> None:
         else:
             x = float(rng.choice([0.2, wide - 0.2])) + float(rng.normal(0, 0.08))
             z, base = float(rng.uniform(1.2, deep - 0.3)), 0.0
-        stage.place.boxes.append(
-            Box(_point(x - half[0], base, z - half[1]), _point(x + half[0], base + tall, z + half[1]),
-                stuff)
-        )  # fmt: skip
+        low = _point(x - half[0], base, z - half[1])
+        high = _point(x + half[0], base + tall, z + half[1])
+        stage.place.boxes.append(Box(low, high, stuff))
 
 
 def _bed(rng: np.random.Generator, stage: Stage) -> None:
@@ -203,9 +203,8 @@ def _bed(rng: np.random.Generator, stage: Stage) -> None:
         top = _point(left + 0.08, tall + back, deep - 0.03)
         stage.place.boxes.append(Box(_point(left, 0, deep - depth), top, wood))
         pillow = Material((0.85, 0.85, 0.82))
-        stage.place.boxes.append(
-            Box(_point(left + 0.12, tall, deep - 0.75), _point(left + 0.5, tall + 0.12, deep - 0.2), pillow)
-        )  # fmt: skip
+        end = _point(left + 0.5, tall + 0.12, deep - 0.2)
+        stage.place.boxes.append(Box(_point(left + 0.12, tall, deep - 0.75), end, pillow))
     stage.bed = bed
     stage.high = (stage.high[0], deep - depth - 0.25)
     stage.centre = stage.inside(*stage.centre)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from models.build.scenes.body import Floats
 from models.build.scenes.clock import written
 
 Picture = NDArray[np.uint8]
+_Cell = TypeVar("_Cell", bound=np.generic)
 BLOCK = 4
 """Pixels of a compression block on a side, at the network's small sizes."""
 
@@ -41,7 +42,7 @@ class Sensor:
     skip: float = 0.0
     """A block that changed less than this is not sent again."""
     clock_s: float = -1.0
-    """The time that is burnt into the picture at its beginning, in seconds; below 0 there is none."""
+    """The time burnt into the first picture, in seconds since 1970; below 0 there is none."""
 
     def __post_init__(self) -> None:
         """Make what stays the same from frame to frame."""
@@ -115,7 +116,7 @@ def pooled(picture: Floats, side: int) -> Floats:
     return total
 
 
-def _spread(blocks: Any, side: int) -> Any:
+def _spread(blocks: NDArray[_Cell], side: int) -> NDArray[_Cell]:
     """Repeat each block's value over its pixels."""
     return np.repeat(np.repeat(blocks, side, axis=0), side, axis=1)
 

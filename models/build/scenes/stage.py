@@ -65,7 +65,7 @@ class Stage:
         target = np.array([spot[0], height, spot[1]], dtype=np.float32)
         if float(np.linalg.norm(target - eye)) > 0.8:
             roll = math.asin(float(np.clip(view.axes[0][1], -0.5, 0.5)))
-            self.view = look(eye, target, view.focal, view.size, roll, view.barrel)
+            self.view = look(eye, target, view.focal, view.size, roll=roll, barrel=view.barrel)
 
     def facing(self, spot: Spot) -> float:
         """Return the yaw of somebody at `spot` who looks into the camera."""
@@ -82,7 +82,7 @@ def aimed(
     share: float,
     base: float = 0.0,
 ) -> View:
-    """Return a view from `eye` in which a person at `centre` is about `share` of the picture high."""
+    """Return a view from `eye`; a person at `centre` is about `share` of the picture high."""
     target = np.array(
         [centre[0] + rng.normal(0, 0.15), base + rng.uniform(0.55, 0.95), centre[1]],
         dtype=np.float32,
@@ -92,4 +92,4 @@ def aimed(
     # Fields of view from 105 to 32 degrees.
     focal = min(max(focal, 0.38 * size), 1.75 * size)
     barrel = float(rng.uniform(0, 0.22)) if focal < 0.9 * size else 0.0
-    return look(eye, target, focal, size, float(rng.normal(0, 0.025)), barrel)
+    return look(eye, target, focal, size, roll=float(rng.normal(0, 0.025)), barrel=barrel)

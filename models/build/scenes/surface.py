@@ -6,6 +6,7 @@ import colorsys
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.build.scenes.body import Floats
 
@@ -46,7 +47,8 @@ def grain(rng: np.random.Generator) -> Floats:
     for cells, weight in ((8, 1.0), (32, 0.7), (128, 0.5)):
         coarse = rng.standard_normal((cells, cells)).astype(np.float32)
         total += weight * _stretch(_stretch(coarse, 0), 1)
-    return (total - total.mean()) / total.std()
+    level: Floats = (total - total.mean()) / total.std()
+    return level
 
 
 def _stretch(cells: Floats, axis: int) -> Floats:
@@ -66,28 +68,34 @@ def colour_of(material: Material, u: Floats, v: Floats, noise: Floats) -> Floats
     first = np.asarray(material.colour, dtype=np.float32)
     second = np.asarray(material.other, dtype=np.float32)
     colours = first + share[:, None] * (second - first)
-    fine = noise[(v * 60).astype(int) % GRAIN, (u * 60).astype(int) % GRAIN]
+    fine = _cell(noise, v * 60, u * 60)
     uneven: Floats = colours * (1 + material.rough * fine)[:, None]
     return uneven
 
 
 def _share(material: Material, u: Floats, v: Floats, noise: Floats) -> Floats:
     """Return how much of the second colour shows at each place, 0 to 1."""
+    share: NDArray[np.generic]
     if material.pattern == "tiles":  # joints
-        return ((u % 1 < 0.07) | (v % 1 < 0.07)).astype(np.float32)
-    if material.pattern == "checks":
-        return 0.5 * ((u % 1 < 0.5).astype(np.float32) + (v % 1 < 0.5))
-    if material.pattern == "planks":
+        share = (u % 1 < 0.07) | (v % 1 < 0.07)
+    elif material.pattern == "checks":
+        share = 0.5 * ((u % 1 < 0.5).astype(np.float32) + (v % 1 < 0.5))
+    elif material.pattern == "stripes":
+        share = u % 1 < 0.45
+    elif material.pattern == "planks":
         row = np.floor(v)
-        shade = noise[row.astype(int) % GRAIN, np.floor(u * 0.12 + row * 0.37).astype(int) % GRAIN]
-        return np.clip(0.4 + 0.35 * shade + (v % 1 < 0.06), 0, 1)
-    if material.pattern == "stripes":
-        return (u % 1 < 0.45).astype(np.float32)
-    if material.pattern == "books":
-        column = np.floor(u * 3)
-        shade = noise[column.astype(int) % GRAIN, np.floor(v).astype(int) % GRAIN]
-        return np.clip(0.5 + 0.5 * shade - 2 * (v % 1 < 0.12), -0.3, 1.2)
-    if material.pattern == "blotches":
-        shade = noise[(v * 16).astype(int) % GRAIN, (u * 16).astype(int) % GRAIN]
-        return np.clip(0.5 + 0.4 * shade, 0, 1)
-    return np.zeros_like(u)
+        along = np.floor(u * 0.12 + row * 0.37)
+        share = np.clip(0.4 + 0.35 * _cell(noise, row, along) + (v % 1 < 0.06), 0, 1)
+    elif material.pattern == "books":
+        back = _cell(noise, np.floor(u * 3), np.floor(v))
+        share = np.clip(0.5 + 0.5 * back - 2 * (v % 1 < 0.12), -0.3, 1.2)
+    elif material.pattern == "blotches":
+        share = np.clip(0.5 + 0.4 * _cell(noise, v * 16, u * 16), 0, 1)
+    else:
+        share = np.zeros_like(u)
+    return np.asarray(share, dtype=np.float32)
+
+
+def _cell(noise: Floats, row: Floats, column: Floats) -> Floats:
+    cell: Floats = noise[row.astype(int) % GRAIN, column.astype(int) % GRAIN]
+    return cell

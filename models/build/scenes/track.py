@@ -10,7 +10,7 @@ import numpy as np
 from models.build.scenes.body import FIELDS, INDEX, Floats, pose
 
 EASES: Final = ("smooth", "linear", "drop", "snap")
-"""The ways to the next pose: eased in and out, even, ever faster (falling), at once fast (a blow)."""
+"""The ways to the next pose: eased, even, ever faster (falling), fast at once (a blow)."""
 
 STEP_M: Final = 1.35
 """Metres of one double step at walking size."""

@@ -33,7 +33,7 @@ class View:
         depth = np.maximum(seen[..., 2], NEAR_M)
         flat = seen[..., :2] / depth[..., None]
         radius = np.minimum((flat * flat).sum(axis=-1), 4.0)
-        flat = flat * (1 / (1 + self.barrel * radius))[..., None]
+        flat = (flat / (1 + self.barrel * radius)[..., None]).astype(np.float32)
         pixels = np.empty_like(flat)
         pixels[..., 0] = self.size / 2 + self.focal * flat[..., 0]
         pixels[..., 1] = self.size / 2 - self.focal * flat[..., 1]
@@ -58,7 +58,7 @@ class View:
 
 
 def look(
-    position: Floats, target: Floats, focal: float, size: int, roll: float, barrel: float
+    position: Floats, target: Floats, focal: float, size: int, *, roll: float, barrel: float
 ) -> View:
     """Return the view from `position` towards `target`, turned by `roll` radians."""
     forward = (target - position) / np.linalg.norm(target - position)
