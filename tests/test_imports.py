@@ -53,6 +53,8 @@ ALLOWED = {
         "edgehome.types", "edgehome.models", "edgehome.recognizer", "edgehome.movinet",
         "edgehome.statefile",
     },
+    "edgehome.clips": {"edgehome.types"},
+    "edgehome.heads": {"edgehome.types", "edgehome.heads"},
     "edgehome.labels": {"edgehome.types", "edgehome.recognizer.manifest"},
     "edgehome.wakeup": set(),
 }  # fmt: skip
@@ -62,6 +64,7 @@ COMPOSERS = {
     "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay",
     "edgehome.doctor", "edgehome.bench", "edgehome.__main__", "edgehome.models.commands",
+    "edgehome.evaluate", "edgehome.footage",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
