@@ -38,6 +38,9 @@ from edgehome.movinet.weights import Ranges, Weights
 Precision = Literal["int8", "dyn", "float32"]
 Form = Literal["cpu", "tpu"]
 
+EXPOSED = "activation/"
+"""What the names of outputs begin with that are there to be measured."""
+
 
 def compile_movinet(
     architecture: Architecture,
@@ -50,8 +53,8 @@ def compile_movinet(
 ) -> bytes:
     """Return a .tflite file; `ranges` are only needed for int8.
 
-    With `expose`, every activation that a range could be given for is an output too, as
-    `activation/NAME`.
+    With `expose`, every activation that a range could be given for is an output too, under its
+    name after EXPOSED.
     """
     return _Compiler(architecture, weights, ranges, precision, form, expose=expose).compile()
 
@@ -163,5 +166,5 @@ class _Compiler:
 
     def _seen(self, name: str, tensor: Tensor) -> Tensor:
         if self._expose:
-            self._graph.output(f"activation/{name}", tensor)
+            self._graph.output(EXPOSED + name, tensor)
         return tensor

@@ -51,3 +51,8 @@ def quantize(values: NDArray[np.float32], scale: Scale) -> NDArray[np.int8]:
     """Return numbers as they are stored."""
     stored = np.clip(np.rint(values / scale.scale) + scale.zero_point, _LEAST, _MOST)
     return np.asarray(stored, np.int8)
+
+
+def dequantize(values: NDArray[np.int8], scale: Scale) -> NDArray[np.float32]:
+    """Return what stored numbers stand for."""
+    return (values.astype(np.float32) - scale.zero_point) * np.float32(scale.scale)
