@@ -22,7 +22,7 @@ from edgehome.reboot import Reboot
 from edgehome.statefile import StateFile, write_atomically
 from edgehome.supervisor import Outcome, Supervisor
 from edgehome.types import Problem
-from edgehome.vision import Vision
+from edgehome.vision import Vision, shorter_windows
 from edgehome.wakeup import Wakeup
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -164,7 +164,8 @@ class App:
 
 def only_rules_differ(old: Config, new: Config) -> bool:
     """Return whether camera, model and connection may go on as they are."""
-    return replace(old, rules=(), events=new.events) == replace(new, rules=())
+    same = replace(old, rules=(), events=new.events) == replace(new, rules=())
+    return same and shorter_windows(old) == shorter_windows(new)
 
 
 def machine_id() -> str:

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from edgehome.recognizer.interface import read_interface
-from edgehome.recognizer.litert import Recognizer, open_interpreter, runtime_version
-from edgehome.recognizer.manifest import load_model
-from edgehome.recognizer.stream import pixel_values
+from edgehome.movinet.published import pixel_values, read_published
+from edgehome.recognizer.litert import open_interpreter, runtime_version
+from edgehome.recognizer.recognizer import Recognizer
 from edgehome.recognizer.tflite_file import TfliteFile
 from edgehome.types import Frame, ModelError, Problem
 
@@ -176,21 +175,21 @@ def _recognizer_way(stack: ExitStack, model: Path, threads: int) -> tuple[Step, 
         recognizer.step(Frame(time_s=number / rate, at=at, image=picture))
 
     return step, {
-        "way": f"edgehome, pooling: {recognizer.pooling}",
+        "way": "edgehome",
         "state_bytes": recognizer.state_bytes,
         "size": recognizer.manifest.size,
     }
 
 
 def _signature_way(_stack: ExitStack, model: Path, threads: int) -> tuple[Step, dict[str, Any]]:
-    manifest, data = load_model(model)
+    data = model.read_bytes()
     graph = TfliteFile(data)
-    interface = read_interface(graph)
+    interface = read_published(graph)
     runner = open_interpreter(data, threads=threads).get_signature_runner(graph.signatures[0].key)
     inputs = runner.get_input_details()
     logits = next(n for n, i in graph.signatures[0].outputs.items() if i == interface.logits)
     image = next(n for n, i in graph.signatures[0].inputs.items() if i == interface.image)
-    values = pixel_values(graph.tensors[interface.image], manifest.low, manifest.high)
+    values = pixel_values(graph.tensors[interface.image], 0.0, 1.0)
     states = {n: np.zeros(d["shape"], d["dtype"]) for n, d in inputs.items() if n != image}
 
     def step(_number: int, picture: NDArray[np.uint8]) -> None:

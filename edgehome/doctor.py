@@ -121,7 +121,7 @@ def _vision(config: Config) -> Iterator[Finding]:
         )
         yield _bad("runtime", problem)
         return
-    yield Finding("runtime", "good", f"{ready.runtime}, pooling by {ready.pooling}")
+    yield Finding("runtime", "good", ready.runtime)
     if ready.degraded:
         yield Finding("delegate", "poor", ready.degraded.message, ready.degraded.remedy)
     else:

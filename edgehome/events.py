@@ -26,11 +26,13 @@ class Watch:
     """Smoothed score of the onset, 0-1."""
     below: float
     """Smoothed score of the offset, 0-1."""
+    window_s: float | None = None
+    """The look back that is asked for; None for the recogniser's own."""
 
     @classmethod
     def of(cls, rule: Rule) -> Watch:
         """Return what a rule watches."""
-        return cls(rule.when, rule.above, rule.below)
+        return cls(rule.when, rule.above, rule.below, rule.window_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class _Smoother:
         self._active = False
 
     def update(self, scores: Scores, elapsed_s: float) -> tuple[Level, Event | None]:
-        raw = group_score(scores, self.watch.activity)
+        raw = group_score(scores, self.watch.activity, self.watch.window_s)
         weight = 1 - math.exp(-elapsed_s / self._smoothing_s) if self._smoothing_s else 1.0
         self._score += weight * (raw - self._score)
         watch = self.watch
@@ -117,9 +119,14 @@ class Events:
         return Moment(scores.time_s, scores.at, levels, tuple(events), gap)
 
 
-def group_score(scores: Scores, activity: Activity) -> float:
+def group_score(scores: Scores, activity: Activity, window_s: float | None = None) -> float:
     """Return the probability, 0-1, that any of the activity's labels is happening.
 
-    The labels of one head exclude each other (softmax), so their probabilities add up.
+    The labels of one head exclude each other (softmax), so their probabilities add up. Over a
+    window of its own a label is called `label@3s`; a label without one, such as that of a small
+    head, which has its own look back, is taken as it is.
     """
-    return min(1.0, sum(scores.probabilities.get(label, 0.0) for label in activity.labels))
+    suffix = f"@{window_s:g}s" if window_s else ""
+    found = scores.probabilities
+    values = (found.get(f"{name}{suffix}", found.get(name, 0.0)) for name in activity.labels)
+    return min(1.0, sum(values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from edgehome.heads.names import heads_beside
 from edgehome.recognizer.manifest import read_manifest
 from edgehome.types import ModelError
 
@@ -15,6 +16,8 @@ def labels_of(model: Path) -> Collection[str] | None:
     That is not the config's fault: the worker and `doctor` tell of it.
     """
     try:
-        return read_manifest(model).labels or None
+        manifest = read_manifest(model)
     except ModelError:
         return None
+    heads = (name for name, _path in heads_beside(model, manifest.embedding))
+    return (*manifest.labels, *heads) or None

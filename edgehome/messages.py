@@ -34,6 +34,10 @@ class Settings:
     delegate: str
     window_s: float
     """Seconds over which embeddings are pooled."""
+    shorter_s: tuple[float, ...] = ()
+    """Further windows for which the model's own labels are asked, as `label@3s`."""
+    ensemble: int = 1
+    """Members that take turns with the frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,6 @@ class Ready:
     """Frames a second that the model wants."""
     sha256: str
     runtime: str
-    pooling: str
     degraded: Problem | None
 
 
@@ -67,8 +70,9 @@ def encode_settings(settings: Settings) -> bytes:
 def decode_settings(packet: bytes) -> Settings:
     """Return the supervisor's settings; raises MessageError."""
     try:
-        return Settings(**json.loads(packet))
-    except (ValueError, TypeError, RecursionError) as error:
+        fields = json.loads(packet)
+        return Settings(**{**fields, "shorter_s": tuple(fields["shorter_s"])})
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MessageError(f"not settings: {error}") from None
 
 
@@ -82,6 +86,7 @@ def encode(message: Message) -> bytes:
             "frame": message.frame,
             "skipped": message.skipped,
             "inference_ms": message.inference_ms,
+            "warm": message.warm,
         }
         return (
             json.dumps(head).encode() + b"\n" + array("f", message.probabilities.values()).tobytes()
@@ -104,6 +109,7 @@ def decode(packet: bytes, labels: Sequence[str]) -> Message:
                 frame=int(head["frame"]),
                 skipped=int(head["skipped"]),
                 inference_ms=float(head["inference_ms"]),
+                warm=float(head["warm"]),
             )
         if kind == "ready":
             degraded = head.pop("degraded")

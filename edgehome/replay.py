@@ -21,8 +21,9 @@ from edgehome.camera import open_clip
 from edgehome.config.types import Config
 from edgehome.events import Moment
 from edgehome.node import Node
-from edgehome.recognizer.litert import Recognizer
+from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import Alert, CameraError, Event, Scores
+from edgehome.vision import shorter_windows
 from edgehome.worker import watch
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -54,7 +55,12 @@ def replay(
     numbers = count(1)
     settings = config.recognizer
     with Recognizer(
-        model, threads=settings.threads, delegate=settings.delegate, window_s=settings.window_s
+        model,
+        threads=settings.threads,
+        delegate=settings.delegate,
+        window_s=settings.window_s,
+        shorter_s=shorter_windows(config),
+        ensemble=settings.ensemble,
     ) as recognizer:
         for clip in clips:
             node = _fresh_node(config, start, numbers, recognizer)

@@ -53,6 +53,8 @@ class Scores:
     """Frames that the source produced and nobody looked at, since the worker started."""
     inference_ms: float = 0.0
     """Milliseconds that this frame took in the recogniser."""
+    warm: float = 1.0
+    """How much of the recogniser's window the judgement rests on, 0-1; it starts near 0."""
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable labels, the most probable first, ties by label."""

@@ -25,6 +25,11 @@ Report = Callable[[str, Problem | None], None]
 logger = logging.getLogger(__name__)
 
 
+def shorter_windows(config: Config) -> tuple[float, ...]:
+    """Return the windows, in seconds, that rules ask for beside the recogniser's own."""
+    return tuple(sorted({rule.window_s for rule in config.rules if rule.window_s}))
+
+
 def worker_settings(config: Config, model: Path) -> Settings:
     """Return what a worker is told for this configuration, with this model."""
     recognizer = config.recognizer
@@ -34,6 +39,8 @@ def worker_settings(config: Config, model: Path) -> Settings:
         threads=recognizer.threads,
         delegate=recognizer.delegate,
         window_s=recognizer.window_s,
+        shorter_s=shorter_windows(config),
+        ensemble=recognizer.ensemble,
     )
 
 

@@ -20,7 +20,7 @@ from types import FrameType
 
 from edgehome.camera import Camera, open_camera
 from edgehome.messages import Failure, Message, Ready, Settings, decode_settings, encode
-from edgehome.recognizer.litert import Recognizer
+from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import EdgehomeError, Problem, Scores
 
 PR_SET_PDEATHSIG = 1
@@ -32,7 +32,7 @@ def watch(camera: Camera, recognizer: Recognizer) -> Iterator[Scores]:
 
     Raises CameraError when the camera stops, ModelError when the model no longer runs.
     """
-    labels = recognizer.manifest.labels
+    labels = recognizer.labels
     for number, frame in enumerate(camera.frames(), start=1):
         began_s = time.perf_counter()
         probabilities = recognizer.step(frame)
@@ -43,6 +43,7 @@ def watch(camera: Camera, recognizer: Recognizer) -> Iterator[Scores]:
             frame=number,
             skipped=camera.skipped,
             inference_ms=(time.perf_counter() - began_s) * 1000,
+            warm=recognizer.warm,
         )
 
 
@@ -53,15 +54,16 @@ def run(settings: Settings, send: Sender) -> None:
         threads=settings.threads,
         delegate=settings.delegate,
         window_s=settings.window_s,
+        shorter_s=settings.shorter_s,
+        ensemble=settings.ensemble,
     ) as recognizer:
         manifest = recognizer.manifest
         send(
             Ready(
-                labels=manifest.labels,
+                labels=recognizer.labels,
                 rate=manifest.rate,
                 sha256=manifest.sha256,
                 runtime=recognizer.runtime,
-                pooling=recognizer.pooling,
                 degraded=recognizer.degraded,
             )
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -25,9 +27,39 @@ def clips(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def k600_model(shared: Path) -> Path:
-    """Google's Kinetics-600 MoViNet-A0 stream int8 file."""
+def k600_original(shared: Path) -> Path:
+    """Google's Kinetics-600 MoViNet-A0 stream int8 file, as published."""
     path = shared / "models" / "movinet_a0_stream_int8_k600.tflite"
     if not path.is_file():
         pytest.skip(f"no model in {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def k600_model(k600_original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network in our own graph, with its manifest, as an import writes it."""
+    from edgehome.movinet.compiler import compile_movinet
+    from edgehome.movinet.original import read_original
+
+    original = read_original(k600_original.read_bytes())
+    data = compile_movinet(
+        original.architecture, original.weights, original.ranges, precision="int8", form="cpu"
+    )
+    path = tmp_path_factory.mktemp("imported") / "movinet-a0.tflite"
+    path.write_bytes(data)
+    labels = (k600_original.parent / "kinetics600_label_map.txt").read_text(encoding="utf-8")
+    manifest = {
+        "name": "MoViNet-A0 stream, Kinetics-600, compiled",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "labels": [line.strip() for line in labels.splitlines() if line.strip()],
+        "rate": 5,
+        "size": 172,
+        "crop": "center",
+        "range": [0, 1],
+        "licence": "Apache-2.0",
+        "source": "https://www.kaggle.com/models/google/movinet",
+        "embedding": "movinet-a0-kinetics600",
+        "compiled": {"architecture": "a0", "precision": "int8", "form": "cpu"},
+    }
+    path.with_suffix(".json").write_text(json.dumps(manifest), encoding="utf-8")
     return path

@@ -61,6 +61,7 @@ class _Reader:
         self.folder = folder
         self.labels_of = labels_of
         self.labels: Collection[str] | None = None
+        self.window_s = 0.0
         self.activities: dict[str, Activity] = {}
         self.errors: list[ConfigError] = []
 
@@ -80,6 +81,7 @@ class _Reader:
         if "activities" in entries:
             self.read_activities(entries["activities"][1])
         if "rules" in entries:
+            self.window_s = recognizer.window_s
             parts["rules"] = self.read_rules(entries["rules"][1])
         return Config(**parts)
 
@@ -195,6 +197,10 @@ class _Reader:
         rule = Rule(**values)
         if "below" not in entries:
             rule = replace(rule, below=round(rule.above * 2 / 3, 6))
+        if rule.window_s and rule.window_s > self.window_s:
+            mark = entries["window"][1].mark
+            message = f"{rule.window_s:g}s is longer than recognizer.window, {self.window_s:g}s"
+            self.error(mark, f"{path}.window", message)
         if rule.below > rule.above:
             place = entries.get("below", entries.get("above"))
             mark = place[1].mark if place else node.mark

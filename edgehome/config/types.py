@@ -71,6 +71,11 @@ class RecognizerConfig:
         "How much of the past one judgement takes in.",
         key="window",
     )
+    ensemble: int = option(
+        values.Within(values.integer, 1, 4, "1 to 4"),
+        1,
+        "Members of the model that take turns with the frames; their judgements are averaged.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,12 @@ class Rule:
         0.0,
         "How long it must last before the alert.",
         key="for",
+    )
+    window_s: float | None = option(
+        values.Within(values.duration, 0.5, 60, "500ms to 60s"),
+        None,
+        "A shorter look back than the recogniser's, for the model's own labels.",
+        key="window",
     )
     repeat_interval_s: float = option(
         values.Within(values.duration, 0, 604800, "0s to 7d"),

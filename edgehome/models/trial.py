@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgehome.recognizer.litert import Recognizer
+from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import Frame, ModelError
 
 

@@ -7,11 +7,15 @@ The manifest of `model.tflite` is `model.json` beside it:
       "sha256": "64 hexadecimal digits",
       "labels": ["cooking", "reading"],
       "rate": 5, "size": 172, "crop": "center", "range": [0, 1],
-      "licence": "Apache-2.0", "source": "https://..."
+      "licence": "Apache-2.0", "source": "https://...",
+      "embedding": "movinet-a0-kinetics600",
+      "compiled": {"architecture": "a0", "precision": "int8", "form": "cpu", ...}
     }
 
-`labels_file`, a file beside it with one label a line, may stand instead of `labels`. A file that
-is publicly known needs no manifest. Standard library only, so the supervisor may read it too.
+`labels_file`, a file beside it with one label a line, may stand instead of `labels`. `embedding`
+names the space that the model's embeddings lie in, for heads that fit it; `compiled` is what
+`edgehome models import` notes of how the file was made and how well it agrees with the original.
+Standard library only, so the supervisor may read it too.
 """
 
 from __future__ import annotations
@@ -21,10 +25,10 @@ import json
 import logging
 import math
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edgehome.recognizer.interface import read_interface
+from edgehome.recognizer.compiled import read_interface
 from edgehome.recognizer.tflite_file import TfliteFile
 from edgehome.types import ModelError
 
@@ -46,7 +50,7 @@ class Manifest:
     sha256: str
     """Of the model file, in hexadecimal."""
     labels: tuple[str, ...]
-    """In the order of the model's output."""
+    """In the order of the model's output; none for a model without a classifier of its own."""
     rate: float
     """Frames a second."""
     size: int
@@ -59,32 +63,17 @@ class Manifest:
     """What a white pixel becomes."""
     licence: str = ""
     source: str = ""
+    embedding: str = ""
+    """The space of embeddings that its heads must fit; empty where none can."""
+    compiled: Mapping[str, object] = field(default_factory=dict)
+    """How the file was made, and how well it agrees with what it was made of."""
     pinned: bool = True
     """Whether the hash was known beforehand and the file was held to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _KnownFile:
-    name: str
-    labels_file: str
-    licence: str
-    source: str
-
-
-# Public files that edgehome recognises by their hash. All take 172 pixels, 0-1, 5 frames a second.
-_KNOWN: Mapping[str, _KnownFile] = {
-    "6125b36e2485eeb5cc1fd6206cf5e5d70235593fbc84610d1dce97fe3aa9c2ac": _KnownFile(
-        name="MoViNet-A0 stream, Kinetics-600, int8",
-        labels_file="kinetics600_label_map.txt",
-        licence="Apache-2.0",
-        source="https://www.kaggle.com/models/google/movinet, by way of "
-        "https://github.com/tensorflow/flutter-tflite/pull/165",
-    )
-}
-_KNOWN_SIZE = 172
-
 _TEXTS = ("name", "sha256", "licence", "source")
-_KEYS = {*_TEXTS, "labels", "labels_file", "rate", "size", "crop", "range"}
+_REQUIRED = {*_TEXTS, "rate", "size", "crop", "range"}
+_KEYS = {*_REQUIRED, "labels", "labels_file", "embedding", "compiled"}
 
 
 def read_manifest(model: Path) -> Manifest:
@@ -147,6 +136,8 @@ def _parse(path: Path) -> Manifest:
         low=float(low),
         high=float(high),
         crop=fields["crop"],
+        embedding=fields.get("embedding", ""),
+        compiled=fields.get("compiled", {}),
         **{key: fields[key].strip() for key in _TEXTS if key != "sha256"},
         sha256=fields["sha256"].lower(),
     )
@@ -155,8 +146,7 @@ def _parse(path: Path) -> Manifest:
 def _faults(fields: Mapping[str, object]) -> list[str]:
     """Return everything that is wrong, each as a clause."""
     faults = [f"{key!r} is not a key of a manifest" for key in sorted(fields.keys() - _KEYS)]
-    required = _KEYS - {"labels", "labels_file"}
-    faults += [f"{key} is missing" for key in sorted(required - fields.keys())]
+    faults += [f"{key} is missing" for key in sorted(_REQUIRED - fields.keys())]
     if ("labels" in fields) == ("labels_file" in fields):
         faults.append("exactly one of labels and labels_file must be given")
     checks = {
@@ -167,6 +157,8 @@ def _faults(fields: Mapping[str, object]) -> list[str]:
         "size": (lambda value: _is_positive(value) and isinstance(value, int), "must be pixels"),
         "crop": (lambda value: value == "center", "must be 'center'"),
         "range": (_is_range, "must be two rising numbers, such as [0, 1]"),
+        "embedding": (_is_text, "must be a text that is not empty"),
+        "compiled": (lambda value: isinstance(value, dict), "must be a JSON object"),
     }
     faults += [
         f"{key} {text}"
@@ -190,7 +182,6 @@ def _is_sha256(text: str) -> bool:
 def _are_labels(value: object) -> bool:
     return (
         isinstance(value, list)
-        and bool(value)
         and all(_is_text(label) for label in value)
         and len(set(value)) == len(value)
     )
@@ -229,24 +220,12 @@ def _read_labels(path: Path) -> list[str]:
 
 
 def _without_manifest(model: Path, data: bytes, sha256: str) -> Manifest:
-    known = _KNOWN.get(sha256)
-    labels_file = model.with_name(known.labels_file) if known else _labels_beside(model)
     interface = read_interface(TfliteFile(data))
-    if labels_file and labels_file.exists():
+    labels_file = _labels_beside(model)
+    if labels_file and interface.classes:
         labels = _read_labels(labels_file)
     else:
         labels = [f"class {number}" for number in range(interface.classes)]
-        _log.warning("no labels lie beside %s; they are called class 0, class 1, ...", model.name)
-    if known:
-        return Manifest(
-            name=known.name,
-            sha256=sha256,
-            labels=tuple(labels),
-            rate=RATE,
-            size=_KNOWN_SIZE,
-            licence=known.licence,
-            source=known.source,
-        )
     _log.warning("%s has no manifest: its hash %s is not pinned", model.name, sha256[:12])
     return Manifest(
         name=model.stem,

@@ -1,4 +1,4 @@
-"""Pooling for a camera that never ends: over a window, not over all that was ever seen."""
+"""Means over a sliding window, for a camera that never ends."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
-    from edgehome.recognizer.head import Head
 
-    Function = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
-
-class WindowMean:
-    """The mean of the last `frames` embeddings, or of all while there are fewer.
+class Window:
+    """The last `frames` vectors, and the sum of all but the one that leaves next.
 
     A ring of float32 beside a float64 sum that a frame enters and the oldest leaves: the same
     work for every frame whatever the window. Once in a turn of the ring the sum is made anew, so
@@ -28,71 +22,45 @@ class WindowMean:
         self._ring = np.zeros((frames, width), np.float32)
         self._sum = np.zeros(width, np.float64)
         self._next = 0
-        self._seen = 0
+        self.seen = 0
+        """Vectors in the window."""
 
-    def add(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take one embedding, (width,), and return the mean, (width,)."""
-        self._sum += embedding
+    @property
+    def frames(self) -> int:
+        """Return how many vectors the window can hold."""
+        return len(self._ring)
+
+    @property
+    def earlier(self) -> NDArray[np.float32]:
+        """Return the sum of the vectors that will share the window with the next, (width,)."""
+        earlier: NDArray[np.float32] = (self._sum - self._ring[self._next]).astype(np.float32)
+        return earlier
+
+    @property
+    def inverse(self) -> float:
+        """Return one over the number of vectors in the window once the next is in."""
+        return 1.0 / min(self.seen + 1, self.frames)
+
+    def add(self, vector: NDArray[np.float32]) -> None:
+        """Take one vector, (width,); the oldest leaves a full window."""
+        self._sum += vector
         self._sum -= self._ring[self._next]
-        self._ring[self._next] = embedding
+        self._ring[self._next] = vector
         self._next += 1
-        if self._next == len(self._ring):
+        if self._next == self.frames:
             self._next = 0
             np.sum(self._ring, axis=0, dtype=np.float64, out=self._sum)
-        self._seen = min(self._seen + 1, len(self._ring))
-        return (self._sum / self._seen).astype(np.float32)
+        self.seen = min(self.seen + 1, self.frames)
+
+    def last(self, frames: int) -> NDArray[np.float32]:
+        """Return the mean of the last `frames` vectors, or of all while there are fewer."""
+        count = min(frames, self.seen)
+        at = np.arange(self._next - count, self._next)
+        mean: NDArray[np.float64] = self._ring[at].mean(axis=0, dtype=np.float64)
+        return mean.astype(np.float32)
 
     def clear(self) -> None:
-        """Forget every frame."""
+        """Forget every vector."""
         self._ring[:] = 0
         self._sum[:] = 0
-        self._next = self._seen = 0
-
-
-class WindowPooling:
-    """Pools outside the graph: embeddings in, the head's word on their mean out."""
-
-    def __init__(self, *, head: Head, finish: Function, frames: int) -> None:
-        self._head = head
-        self._finish = finish
-        self._mean = WindowMean(frames=frames, width=head.width)
-
-    def add(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take a frame's embedding, (width,), and return probabilities, (labels,)."""
-        return self._finish(self._head(self._mean.add(embedding)))
-
-    def clear(self) -> None:
-        """Forget every frame."""
-        self._mean.clear()
-
-
-class ResetPooling:
-    """Smooths the word of a model whose own sums are set to zero every `frames` frames.
-
-    Just after that the model's word rests on one frame. So it counts for as many frames as it
-    rests on, and what it said at the end of the turn before counts for the rest of the window.
-    """
-
-    def __init__(self, *, finish: Function, frames: int) -> None:
-        self._finish = finish
-        self._frames = frames
-        self._seen = 0
-        self._now: NDArray[np.float32] | None = None
-        self._before: NDArray[np.float32] | None = None
-
-    def add(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the model's output for a frame, (labels,), and return probabilities, (labels,)."""
-        if self._seen == self._frames:
-            self._before = self._now
-            self._seen = 0
-        self._seen += 1
-        self._now = self._finish(logits)
-        if self._before is None:
-            return self._now
-        share = np.float32(self._seen / self._frames)
-        return share * self._now + (1 - share) * self._before
-
-    def clear(self) -> None:
-        """Forget every frame."""
-        self._seen = 0
-        self._now = self._before = None
+        self._next = self.seen = 0

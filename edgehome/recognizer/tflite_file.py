@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ADD, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE = 0, 1, 2, 3, 4, 6
 FULLY_CONNECTED, LOGISTIC, MUL, RELU, RELU6, RESHAPE, SOFTMAX = 9, 14, 18, 19, 21, 22, 25
 MEAN, SUB, DIV, SQUEEZE, CAST, EXPAND_DIMS, SUM = 40, 41, 42, 43, 53, 70, 74
-QUANTIZE, HARD_SWISH, BROADCAST_TO = 114, 117, 130
+SIN, COS, QUANTIZE, HARD_SWISH, BROADCAST_TO = 66, 108, 114, 117, 130
 
 # TensorType in schema.fbs, as struct and numpy spell them; other types are not computed with.
 TYPES: Mapping[int, str] = {0: "f4", 1: "f2", 2: "i4", 3: "u1", 4: "i8", 7: "i2", 9: "i1"}

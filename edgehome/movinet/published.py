@@ -1,16 +1,24 @@
-"""What a stream model takes and gives: one picture, its states, and the logits."""
+"""What a stream model as Google publishes it takes and gives: a picture, its states, the logits.
+
+For running such a file as it is, beside ours: `bench` and `models import` compare the two.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edgehome.types import ModelError
 
 if TYPE_CHECKING:
-    from edgehome.recognizer.tflite_file import Signature, TfliteFile
+    from numpy.typing import NDArray
+
+    from edgehome.recognizer.tflite_file import Signature, Tensor, TfliteFile
 
 _RANK_OF_VIDEO = 5
+_PIXEL_VALUES = 256
 _REMEDY = "Use a MoViNet whose name says stream, exported with its states as inputs and outputs."
 
 
@@ -24,24 +32,9 @@ class State:
     output: int
     """Tensor index; the same as `input` for a state that the graph hands through unused."""
 
-    @property
-    def is_pool(self) -> bool:
-        """Whether it is a sum over all frames so far, or their count, which grows for ever."""
-        return "pool" in self.name
-
-    @property
-    def is_head(self) -> bool:
-        """Whether it belongs to the last pooling, before the classifier."""
-        return self.is_pool and "head" in self.name
-
-    @property
-    def is_count(self) -> bool:
-        """Whether it is a number of frames."""
-        return "count" in self.name
-
 
 @dataclass(frozen=True, slots=True)
-class Interface:
+class PublishedInterface:
     """The tensors by which a stream model is driven."""
 
     image: int
@@ -54,7 +47,7 @@ class Interface:
     states: tuple[State, ...]
 
 
-def read_interface(model: TfliteFile) -> Interface:
+def read_published(model: TfliteFile) -> PublishedInterface:
     """Return the interface of a model that its signature describes, whatever its key is.
 
     The picture is the input called `image`, or else the only five-dimensional input that is no
@@ -79,7 +72,7 @@ def read_interface(model: TfliteFile) -> Interface:
     scores = model.tensors[logits].shape
     if not scores:
         raise _not_stream("its output is a single number")
-    return Interface(image, shape[2], logits, scores[-1], states)
+    return PublishedInterface(image, shape[2], logits, scores[-1], states)
 
 
 def _image(model: TfliteFile, signature: Signature) -> int:
@@ -98,3 +91,22 @@ def _only(found: list[int], what: str) -> int:
 
 def _not_stream(why: str) -> ModelError:
     return ModelError("model_not_stream", f"this is not a stream model: {why}.", _REMEDY)
+
+
+def pixel_values(tensor: Tensor, low: float, high: float) -> NDArray[Any]:
+    """Return what each of the 256 pixel values becomes in the image input, as it is stored.
+
+    Raises ModelError (`model_refused`) when the input is neither uint8, int8 nor float32.
+    """
+    real = low + (high - low) * np.arange(_PIXEL_VALUES) / (_PIXEL_VALUES - 1)
+    if tensor.dtype == "f4":
+        return real.astype(np.float32)
+    if tensor.dtype not in {"u1", "i1"} or len(tensor.scale) != 1:
+        raise ModelError(
+            "model_refused",
+            f"The model file is refused: its picture is stored as {tensor.dtype or 'unknown'}.",
+            "Use a model whose picture is uint8, int8 or float32.",
+        )
+    stored = np.round(real / tensor.scale[0]) + tensor.zero_point[0]
+    limits = np.iinfo(tensor.dtype)
+    return np.clip(stored, limits.min, limits.max).astype(tensor.dtype)

@@ -1,0 +1,79 @@
+"""One stream model at work: a frame in, logits of every label out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgehome.heads.statistics import WindowStatistics
+from edgehome.recognizer.pooling import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgehome.heads.head import Head
+    from edgehome.recognizer.classifier import Classifier
+    from edgehome.recognizer.stream import StreamModel
+
+
+class Member:
+    """A stream model with its windows: the one member, or one of several, of an ensemble."""
+
+    def __init__(
+        self,
+        model: StreamModel,
+        *,
+        rate: float,
+        width: int,
+        window_s: float,
+        shorter_s: Sequence[float],
+        classifier: Classifier | None,
+        heads: Sequence[Head],
+    ) -> None:
+        """Take the frames a second of this member, and the numbers in an embedding.
+
+        `classifier` is the model's own, for the windows in `shorter_s`.
+        """
+        self.model = model
+        self._width = width
+        self._window = Window(frames=max(1, round(window_s * rate)), width=model.width)
+        self._classifier = classifier
+        self._shorter = [max(1, round(seconds * rate)) for seconds in shorter_s]
+        self._heads = [
+            (head, WindowStatistics(frames=head.frames(rate), width=width, kinds=head.statistics))
+            for head in heads
+        ]
+        self.embedding: NDArray[np.float32] | None = None
+        """Of the last frame, (width,)."""
+
+    @property
+    def warm(self) -> float:
+        """Return how much of the window has been seen, 0-1."""
+        return self._window.seen / self._window.frames
+
+    def step(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Return logits: of the model's own labels, window by window, and last of the heads."""
+        window = self._window
+        parts = self.model.step(image, window.earlier, window.inverse, window.seen)
+        window.add(parts)
+        self.embedding = embedding = parts[: self._width]
+        logits = []
+        if self._classifier is not None:
+            logits.append(self.model.logits())
+            means = [self._window.last(frames)[: self._width] for frames in self._shorter]
+            logits += [self._classifier(mean) for mean in means]
+        of_heads = [
+            head.slope * head.score(statistics.add(embedding)) + head.offset
+            for head, statistics in self._heads
+        ]
+        return [*logits, np.array(of_heads, np.float32)]
+
+    def clear(self) -> None:
+        """Forget every frame."""
+        self.model.forget()
+        self._window.clear()
+        for _head, statistics in self._heads:
+            statistics.clear()
+        self.embedding = None

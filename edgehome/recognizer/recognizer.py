@@ -1,0 +1,198 @@
+"""From a frame to a probability for every label."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from edgehome.heads.head import Head, read_head
+from edgehome.heads.names import head_files
+from edgehome.recognizer.classifier import Classifier, sigmoid, softmax
+from edgehome.recognizer.compiled import Interface, read_interface
+from edgehome.recognizer.delegate import probe, unusable
+from edgehome.recognizer.litert import DELEGATE_ERRORS, open_interpreter, runtime_version
+from edgehome.recognizer.manifest import Manifest, load_model
+from edgehome.recognizer.member import Member
+from edgehome.recognizer.stream import StreamModel
+from edgehome.recognizer.tflite_file import TfliteFile
+from edgehome.types import ModelError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edgehome.types import Frame
+
+_log = logging.getLogger(__name__)
+
+GAP_S = 2.0
+"""Seconds between two frames after which the model must forget what it saw before."""
+
+
+class Recognizer:
+    """Gives the probability of every label, frame by frame, for as long as frames come.
+
+    Use as a context manager. Embeddings are pooled over the last `window_s` seconds, outside the
+    graph's integers and in float32, so that nothing fades however long the camera runs. The
+    labels are those of the model's own classifier, where it has one, and one for every head that
+    lies beside it and fits (a folder `heads`).
+
+    With `ensemble` above 1 as many members of the same model take turns, each at its share of the
+    frames, and their logits are averaged (MoViNets, https://arxiv.org/abs/2103.11511, section
+    3.3): the same work for a longer look back. `shorter_s` asks for the model's own labels over
+    further windows too; a label is then called `label@3s`.
+    """
+
+    manifest: Manifest
+    labels: tuple[str, ...]
+    """Of all probabilities, in their order."""
+    runtime: str
+    """Name and version, such as `ai-edge-litert 2.3.0`."""
+    degraded: Problem | None
+    """Set when something asked for is not used: a delegate, or a head."""
+
+    def __init__(
+        self,
+        model: Path,
+        *,
+        threads: int = 2,
+        delegate: str = "",
+        window_s: float = 10.0,
+        shorter_s: Sequence[float] = (),
+        ensemble: int = 1,
+    ) -> None:
+        self._path = model
+        self._threads = threads
+        self._delegate = delegate
+        self._window_s = window_s
+        self._shorter_s = tuple(shorter_s)
+        self._size = ensemble
+        self._time_s: float | None = None  # of the last frame
+        self._turn = 0
+
+    def __enter__(self) -> Self:
+        """Hold the file to its hash, then load it. Raises ModelError, which names the file."""
+        self.runtime = runtime_version()
+        try:
+            self._load()
+        except ModelError as error:
+            code, message, remedy = error.problem.code, error.problem.message, error.problem.remedy
+            if self._path.name in message:
+                raise
+            raise ModelError(code, f"{self._path}: {message}", remedy) from error
+        self.reset()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the interpreters and their memory go."""
+        del self._members
+
+    @property
+    def embedding(self) -> NDArray[np.float32] | None:
+        """Return that of the last frame, (width,); None before the first."""
+        return self._members[self._turn - 1].embedding
+
+    @property
+    def warm(self) -> float:
+        """Return how much of the window the judgement rests on, 0-1."""
+        return self._members[0].warm
+
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes of state that are moved for every frame."""
+        return self._members[0].model.carried_bytes
+
+    def step(self, frame: Frame) -> NDArray[np.float32]:
+        """Return the probability of every label, (labels,), after this frame.
+
+        A clock that jumps by more than GAP_S, or backwards, makes it forget what went before.
+        """
+        if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
+            _log.info("a gap of %.1f s: the model begins anew", frame.time_s - self._time_s)
+            self.reset()
+        self._time_s = frame.time_s
+        self._logits[self._turn] = self._members[self._turn].step(frame.image)
+        self._turn = (self._turn + 1) % self._size
+        return _probabilities([logits for logits in self._logits if logits])
+
+    def reset(self) -> None:
+        """Forget every frame, as if just opened."""
+        for member in self._members:
+            member.clear()
+        self._logits: list[list[NDArray[np.float32]]] = [[] for _ in self._members]
+        self._turn = 0
+        self._time_s = None
+
+    def _load(self) -> None:
+        self.manifest, data = load_model(self._path)
+        graph = TfliteFile(data)
+        interface = read_interface(graph)
+        _check_fit(self.manifest, interface)
+        self.degraded = probe(data, self._delegate) if self._delegate else None
+        interpreters = [self._open(data) for _ in range(self._size)]
+        heads = self._heads(interface)
+        classifier = Classifier(graph) if interface.classes else None
+        self._members = [
+            Member(
+                StreamModel(interpreter, graph, interface),
+                rate=self.manifest.rate / self._size,
+                width=interface.width,
+                window_s=self._window_s,
+                shorter_s=self._shorter_s,
+                classifier=classifier,
+                heads=heads,
+            )
+            for interpreter in interpreters
+        ]
+        own = self.manifest.labels
+        windows = ("", *(f"@{seconds:g}s" for seconds in self._shorter_s)) if classifier else ()
+        self.labels = (*(f"{name}{w}" for w in windows for name in own), *(h.name for h in heads))
+
+    def _heads(self, interface: Interface) -> list[Head]:
+        """Return the heads beside the model that fit; one that is broken keeps none from work."""
+        heads = []
+        for path in head_files(self._path):
+            try:
+                head = read_head(path)
+            except ModelError as error:
+                _log.warning("%s", error)
+                self.degraded = self.degraded or error.problem
+                continue
+            if head.embedding == self.manifest.embedding and head.width == interface.width:
+                heads.append(head)
+        taken = set(self.manifest.labels)
+        return [head for head in heads if head.name not in taken]
+
+    def _open(self, data: bytes) -> Any:  # noqa: ANN401
+        """Open with the delegate, if one is asked for and works, or else on the CPU."""
+        if self._delegate and not self.degraded:
+            try:
+                return open_interpreter(data, threads=self._threads, delegate=self._delegate)
+            except DELEGATE_ERRORS as error:
+                self.degraded = unusable(self._delegate, str(error))
+        if self.degraded:
+            _log.warning("%s", self.degraded)
+        return open_interpreter(data, threads=self._threads)
+
+
+def _probabilities(members: list[list[NDArray[np.float32]]]) -> NDArray[np.float32]:
+    """Return the probabilities that the members' averaged logits stand for."""
+    *windows, heads = (np.mean(logits, axis=0) for logits in zip(*members, strict=True))
+    return np.concatenate([*(softmax(logits) for logits in windows), sigmoid(heads)])
+
+
+def _check_fit(manifest: Manifest, interface: Interface) -> None:
+    for what, said, found in (
+        ("labels", len(manifest.labels), interface.classes),
+        ("pixels a side", manifest.size, interface.size),
+    ):
+        if said != found:
+            raise ModelError(
+                "manifest_invalid",
+                f"The manifest of {manifest.name} says {said} {what}, the model has {found}.",
+                "Correct the manifest or the list of labels.",
+            )
