@@ -1,4 +1,4 @@
-"""The command line: `edgehome run | check | replay | bench | doctor | models`.
+"""The command line: `edgehome run | check | replay | bench | evaluate | doctor | models`.
 
 Exit statuses are those of sysexits.h: 64 wrong usage, 65 a file that is not what it should be,
 66 no such file, 69 something needed is not there, 73 and 74 a disk that refuses, 78 the
@@ -32,6 +32,9 @@ STATUS = {
     "model_not_stream": EX_DATAERR,
     "manifest_invalid": EX_DATAERR,
     "disk_refused": EX_IOERR,
+    "clips_missing": EX_NOINPUT,
+    "clips_invalid": EX_DATAERR,
+    "labels_unknown": EX_DATAERR,
     "config_invalid": EX_CONFIG,
 }
 """Exit status by problem code; anything else is EX_UNAVAILABLE."""
@@ -135,6 +138,26 @@ def _add_bench(commands: Commands) -> None:
     bench.set_defaults(run=_bench)
 
 
+def _add_evaluate(commands: Commands) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure how well a model and its heads tell labelled clips apart",
+        description="CLIPS.csv has the columns path (relative to it) and labels (several with "
+        "semicolons between), and may have group (clips of the same footage) and split.",
+    )
+    evaluate.add_argument("clips", type=Path, metavar="CLIPS.csv")
+    evaluate.add_argument("--folder", type=Path, help="where the clips lie (without: the list's)")
+    evaluate.add_argument("--split", default="", help="only clips of this split, such as val")
+    evaluate.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
+    evaluate.add_argument("-c", "--config", type=Path, default=_default_config())
+    evaluate.add_argument(
+        "--alarms", type=float, default=1.0, metavar="N",
+        help="false alarms an hour at which recall is told (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--json", action="store_true", help="one JSON object, with every clip")
+    evaluate.set_defaults(run=_evaluate)
+
+
 def _config_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c", "--config", type=Path, default=_default_config(), help="config.yaml (%(default)s)"
@@ -217,6 +240,22 @@ def _bench(options: argparse.Namespace) -> int:
     result = run_bench(model, options.against, options.threads)
     print(json.dumps(result) if options.json else render(result))
     return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from edgehome.clips import read_clips
+    from edgehome.evaluate import evaluate, render
+    from edgehome.replay import terminal_progress
+
+    clips = read_clips(options.clips, folder=options.folder, split=options.split)
+    model = options.model or _required_config(options.config).recognizer.model
+    result, failures = evaluate(
+        clips, model, alarms_an_hour=options.alarms, progress=terminal_progress
+    )
+    print(json.dumps(result) if options.json else render(result))
+    for failure in failures:
+        sys.stderr.write(f"edgehome: {failure}\n")
+    return _status(failures[0]) if failures else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
