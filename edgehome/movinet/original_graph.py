@@ -7,6 +7,7 @@ is the index of the tensor at which such a chain begins.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,11 @@ class OriginalGraph:
         self._members: dict[int, list[int]] = defaultdict(list)
         self._users: dict[int, list[Operator]] = defaultdict(list)
         self._makers: dict[int, Operator] = {}
+        seen = {*file.inputs}
         for operator in file.operators:
+            if not operator.outputs or min(operator.outputs) < 0 or seen & {*operator.outputs}:
+                raise refused("it is damaged: an operator writes over a tensor, or makes none")
+            seen.update(operator.inputs, operator.outputs)
             self._add(operator)
         self.inputs = {self._origin[index] for index in file.inputs}
         """Values that come from outside: the image and the states."""
@@ -54,8 +59,6 @@ class OriginalGraph:
             self._members[origin].append(index)
 
     def _add(self, operator: Operator) -> None:
-        if not operator.outputs:
-            raise refused("it is damaged: an operator makes nothing")
         if operator.code in _TRANSPARENT and operator.inputs and operator.inputs[0] >= 0:
             self._origin[operator.outputs[0]] = self._origin[operator.inputs[0]]
             return
@@ -99,6 +102,8 @@ class OriginalGraph:
             tensor = self.file.tensors[index]
             if tensor.dtype == "i1" and len(tensor.scale) == len(tensor.zero_point) == 1:
                 scale, zero = tensor.scale[0], tensor.zero_point[0]
+                if not (0 < scale < math.inf and -128 <= zero <= 127):
+                    raise refused(f"it is damaged: {tensor.name!r} has the scale {scale}, {zero}")
                 return scale * (-128 - zero), scale * (127 - zero)
         return None
 
@@ -122,7 +127,11 @@ class OriginalGraph:
         if count > _MOST_NUMBERS or len(data) != count * np.dtype(source.dtype).itemsize:
             raise refused(f"it is damaged: the weights {source.name!r} do not fill their shape")
         numbers = np.frombuffer(data, f"<{source.dtype}").reshape(shape)
-        return _real(numbers, source).astype(np.float32)
+        with np.errstate(all="ignore"):
+            real = _real(numbers, source).astype(np.float32)
+        if not np.isfinite(real).all():
+            raise refused(f"it is damaged: the weights {source.name!r} are not all finite")
+        return real
 
     def channels(self, tensor: int, width: int) -> Array:
         """Return a constant that is the same in every place as (width,), one number a channel.
