@@ -60,12 +60,14 @@ def render(
     size: int = 172,
     place: str | None = None,
     light: str | None = None,
+    quiet: bool = False,
 ) -> tuple[Clip, Labels]:
     """Return a clip, uint8 RGB (frames, size, size, 3), and per label a flag for each frame.
 
     `rate` is in frames a second, `size` in pixels, a multiple of 4. `place` and `light` are drawn
-    from the seed where they are not given. Labels are `fall` (from the loss of balance until the
-    person stands again), `fighting` and `person`; each only where people are seen.
+    from the seed where they are not given; `quiet` means a good camera, with hardly any noise.
+    Labels are `fall` (from the loss of balance until the person stands again), `fighting` and
+    `person`, each only where people are seen. Raises ValueError for what cannot be rendered.
     """
     _check(kind, frames=frames, rate=rate, size=size, place=place, light=light)
     rng = np.random.default_rng(
@@ -82,7 +84,8 @@ def render(
     wind = float(rng.uniform(0.3, 2.0)) if rng.random() < 0.5 else 0.0
     if tracks and rng.random() < AIMED:
         _aim(stage, tracks, times, rng)
-    film = Film(stage, cast, plan.sensor(rng, light, size), Sways(stage, rng, wind))
+    sensor = plan.sensor(rng, light, size, quiet=quiet)
+    film = Film(stage, cast, sensor, Sways(stage, rng, wind))
     gains = plan.gains(rng, times, light, film.brightness)
     clip = np.empty((frames, size, size, 3), dtype=np.uint8)
     shares = np.empty(frames, dtype=np.float32)

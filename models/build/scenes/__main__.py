@@ -30,8 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     speed.add_argument("--clips", type=int, default=20)
     speed.add_argument("--frames", type=int, default=50)
     speed.add_argument("--size", type=int, default=172)
+    boxed = commands.add_parser("clips", help="write the clips in the box, on reserved seeds")
+    boxed.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "clips")
     options = parser.parse_args(arguments)
-    return {"sheet": _sheet, "speed": _speed}[options.command](options)
+    return {"sheet": _sheet, "speed": _speed, "clips": _clips}[options.command](options)
 
 
 def _sheet(options: argparse.Namespace) -> int:
@@ -58,6 +60,14 @@ def _speed(options: argparse.Namespace) -> int:
         spent.append((time.process_time() - began) / len(clip))
         print(f"{seed + 1}/{options.clips} {kind}: {1 / spent[-1]:.0f} frames/s", file=sys.stderr)
     print(f"{1 / float(np.mean(spent)):.0f} frames a second, {options.size} pixels, one core")
+    return 0
+
+
+def _clips(options: argparse.Namespace) -> int:
+    # PyAV is a training extra: the other commands do without it.
+    from models.build.scenes.clips import write_all
+
+    print(f"{write_all(options.out)} bytes in {options.out}")
     return 0
 
 

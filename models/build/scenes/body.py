@@ -7,12 +7,12 @@ and Contini (1966), the table that gait textbooks reprint.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 FIELDS: Final = (
     "x", "z", "support", "lift", "anchor", "yaw", "pitch", "roll",

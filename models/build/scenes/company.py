@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def facing_pair(
-    stage: Stage, rng: np.random.Generator, apart: float, **fields: float
+    stage: Stage, rng: np.random.Generator, apart: float, reach: float = 0.4, /, **fields: float
 ) -> tuple[Track, Track]:
-    """Return two people who face each other `apart` metres from each other, near the centre."""
-    x, z = stage.near(rng, 0.4)
+    """Return two who face each other `apart` metres away, within `reach` of the centre."""
+    x, z = stage.near(rng, reach)
     right = stage.view.axes[0]
     angle = math.atan2(right[0], right[2]) + float(rng.normal(0, 0.6))
     step = (0.5 * apart * math.sin(angle), 0.5 * apart * math.cos(angle))
@@ -141,7 +141,9 @@ def crowd(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]
 
 def visit(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]:
     """One sits, another comes and stands by."""
-    x, z, yaw, _ = stage.seat or (*stage.near(rng, 0.5), 0.0, 0.45)
+    if stage.seat is None:
+        return [stand(stage, rng, seconds), walk(stage, rng, seconds)]
+    x, z, yaw, _ = stage.seat
     sitter = Track(x=x, z=z, yaw=yaw, **SITTING)
     while sitter.now < seconds:
         sitter.to(0.5, right_elbow=float(rng.uniform(0.4, 1.8)), nod=float(rng.normal(0, 0.2)))

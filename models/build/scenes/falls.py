@@ -39,7 +39,7 @@ def fall(stage: Stage, rng: np.random.Generator, seconds: float) -> Track:
     Marks `fall` from the loss of balance until the body stands again.
     """
     way = str(rng.choice(WAYS))
-    if way == "bed" and stage.bed is None:
+    if (way == "bed" and stage.bed is None) or (way == "chair" and stage.seat is None):
         way = "collapse"
     before = float(rng.uniform(0.1, 0.55)) * seconds
     track = _before(stage, rng, way, before)
@@ -60,8 +60,8 @@ def fall(stage: Stage, rng: np.random.Generator, seconds: float) -> Track:
 
 def _before(stage: Stage, rng: np.random.Generator, way: str, before: float) -> Track:
     """Bring somebody to where the fall begins, about `before` seconds later."""
-    if way == "chair":
-        x, z, yaw, _ = stage.seat or (*stage.near(rng, 0.5), float(rng.uniform(-3, 3)), 0.45)
+    if way == "chair" and stage.seat is not None:
+        x, z, yaw, _ = stage.seat
         return Track(x=x, z=z, yaw=yaw, pitch=-0.1, **SITTING).hold(before)
     if way == "bed" and stage.bed is not None:
         x = float(stage.bed.low[0] + stage.bed.high[0]) / 2

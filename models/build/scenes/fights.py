@@ -27,8 +27,15 @@ _CLINCH: Final = {
 
 
 def fight(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]:
-    """Two people fight, sometimes after a quarrel and with others around; marks `fighting`."""
-    first, second = facing_pair(stage, rng, float(rng.uniform(0.8, 1.1)))
+    """Two people fight, or two pairs, sometimes with others around; marks `fighting`."""
+    tracks = _pair(stage, rng, seconds, 0.4)
+    if rng.random() < 0.15:
+        tracks += _pair(stage, rng, seconds, 1.8)
+    return tracks + _others(stage, rng, seconds)
+
+
+def _pair(stage: Stage, rng: np.random.Generator, seconds: float, reach: float) -> list[Track]:
+    first, second = facing_pair(stage, rng, float(rng.uniform(0.8, 1.1)), reach)
     if rng.random() < 0.4:
         _quarrel(first, second, rng, float(rng.uniform(0.1, 0.45)) * seconds)
     since = first.now
@@ -41,9 +48,7 @@ def fight(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]
         if rng.random() < 0.5:
             first, second = (first, second) if down else (second, first)
         down = _exchange(first, second, rng, fierce, down=down)
-    for track in (first, second):
-        track.mark("fighting", since)
-    return [first, second, *_others(stage, rng, seconds)]
+    return [first.mark("fighting", since), second.mark("fighting", since)]
 
 
 def _together(first: Track, second: Track) -> None:

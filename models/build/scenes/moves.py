@@ -20,7 +20,8 @@ CROUCHED: Final = {
     "pitch": 0.25, "left_arm": 0.8, "right_arm": 0.9,
 }  # fmt: skip
 SUPINE: Final = {
-    "slack": 1.0, "pitch": -1.5, "bend": 0.05, "left_thigh": 0.15, "right_thigh": 0.15, "left_knee": 0.2,
+    "slack": 1.0, "pitch": -1.5, "bend": 0.05, "left_thigh": 0.15, "right_thigh": 0.15,
+    "left_knee": 0.2,
     "right_knee": 0.2, "left_out": 0.3, "right_out": 0.3, "anchor": 0.0, "nod": 0.15,
 }  # fmt: skip
 CARRYING: Final = {

@@ -56,13 +56,13 @@ KINDS: Final[dict[str, Kind]] = {
 """Every kind that can be rendered, by name."""
 
 
-def sensor(rng: np.random.Generator, light: str, size: int) -> Sensor:
-    """Return a camera's sensor and stream for a light."""
+def sensor(rng: np.random.Generator, light: str, size: int, *, quiet: bool = False) -> Sensor:
+    """Return a camera's sensor and stream for a light; a good one where `quiet`."""
     dark = light != "day"
     infrared = light == "infrared"
     warm = rng.normal(0, 0.05) + (0.12 if light == "night" else 0.0)
     tone = np.array([1 + warm, 1.0, 1 - warm], dtype=np.float32)
-    return Sensor(
+    made = Sensor(
         size=size,
         rng=rng,
         tone=np.ones(3, np.float32) if infrared else tone,
@@ -78,6 +78,9 @@ def sensor(rng: np.random.Generator, light: str, size: int) -> Sensor:
         skip=float(rng.uniform(0.005, 0.025)) if rng.random() < 0.75 else 0.0,
         clock_s=float(rng.uniform(1.2e9, 1.8e9)) if rng.random() < 0.2 else -1.0,
     )
+    if quiet:
+        made.noise, made.coarse, made.skip, made.shake, made.clock_s = 0.004, 0.02, 0.02, 0.0, -1.0
+    return made
 
 
 _AIM: Final = {"day": (0.36, 0.54), "night": (0.16, 0.36), "infrared": (0.2, 0.42)}

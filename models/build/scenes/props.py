@@ -46,10 +46,8 @@ def carried(points: Floats, rng: np.random.Generator) -> Crate:
     ahead = np.stack([-across[:, 2], np.zeros(len(across)), across[:, 0]], axis=1)
     up = np.broadcast_to(np.array([0, 1, 0], dtype=np.float32), across.shape)
     part = (_CORNERS - 0.5) * size
-    corners = hands[:, None] + sum(
-        part[None, :, axis, None] * way[:, None] for axis, way in enumerate((across, up, ahead))
-    )
-    corners = corners + (0.12 * ahead)[:, None]
+    ways = np.stack([across, up, ahead], axis=1)
+    corners = (hands + 0.12 * ahead)[:, None] + part @ ways
     colour = (0.62, 0.47, 0.32) if rng.random() < 0.6 else tint(rng, value=(0.2, 0.9), most=0.8)
     return Crate(corners.astype(np.float32), np.array(colour, dtype=np.float32))
 

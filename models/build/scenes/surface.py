@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.build.scenes.body import Floats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Colour = tuple[float, float, float]
 
