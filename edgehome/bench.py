@@ -1,10 +1,11 @@
-"""How long a model's step takes here, against another way of running it.
+"""How long a model's step takes here, against another way of running one.
 
-A is edgehome's way with `model`. B is the usual way with `against`: its signature runner, fed with
-a dictionary of states, as in TensorFlow's example for the Raspberry Pi
-(tensorflow/examples, lite/examples/video_classification/raspberry_pi/video_classifier.py). Each
-runs in a process of its own, so its memory is its own, and they take turns, A B A B, so what else
-the machine does falls on both.
+A is edgehome's way with `model`. B is the bare invoke of the same graph; or with `against`, a
+published file, the usual way to run that: its signature runner, fed with a dictionary of states,
+as in TensorFlow's example for the Raspberry Pi (tensorflow/examples,
+lite/examples/video_classification/raspberry_pi/video_classifier.py); or edgehome's way with
+another compiled file. Each runs in a process of its own, so its memory is its own, and they take
+turns, A B A B, so what else the machine does falls on both.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from edgehome.movinet.published import pixel_values, read_published
+from edgehome.recognizer.compiled import read_interface
 from edgehome.recognizer.litert import open_interpreter, runtime_version
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.recognizer.tflite_file import TfliteFile
@@ -58,20 +60,14 @@ with Delivery(mqtt=nobody, base="edgehome/bench", outbox=Path(sys.argv[1])) as d
 def run_bench(
     model: Path, against: Path | None = None, threads: int = 2, rounds: int = 10
 ) -> Mapping[str, object]:
-    """Return times, memory and their ratios, ready for JSON; `against` is `model` by default.
+    """Return times, memory and their ratios, ready for JSON.
+
+    Without `against`, B is the bare invoke of the same graph: what is above 1 is our overhead.
 
     Raises ModelError when one of the files cannot be used.
     """
-    ways = {"a": ("recognizer", model), "b": ("signature", against or model)}
-    with ExitStack() as stack:
-        runs = {
-            name: stack.enter_context(_Run(way, path, threads))
-            for name, (way, path) in ways.items()
-        }
-        for _ in range(rounds):
-            for run in runs.values():
-                run.turn()
-        a, b = (run.result() for run in runs.values())
+    other = (_way_of(against), against) if against else ("invoke", model)
+    a, b = compare(("recognizer", model), other, threads=threads, rounds=rounds)
     return {
         "ratio": round(a["median_ms"] / b["median_ms"], 3),
         "ratio_min": round(a["min_ms"] / b["min_ms"], 3),
@@ -82,6 +78,16 @@ def run_bench(
         "a": a,
         "b": b,
     }
+
+
+def compare(*ways: tuple[str, Path], threads: int, rounds: int) -> list[dict[str, Any]]:
+    """Return the times of each way and its model, which take turns. Raises ModelError."""
+    with ExitStack() as stack:
+        runs = [stack.enter_context(_Run(way, path, threads)) for way, path in ways]
+        for _ in range(rounds):
+            for run in runs:
+                run.turn()
+        return [run.result() for run in runs]
 
 
 def render(result: Mapping[str, Any]) -> str:
@@ -204,7 +210,34 @@ def _signature_way(_stack: ExitStack, model: Path, threads: int) -> tuple[Step, 
     }
 
 
-_WAYS = {"recognizer": _recognizer_way, "signature": _signature_way}
+def _invoke_way(_stack: ExitStack, model: Path, threads: int) -> tuple[Step, dict[str, Any]]:
+    data = model.read_bytes()
+    graph = TfliteFile(data)
+    size = read_interface(graph).size
+    interpreter = open_interpreter(data, threads=threads)
+
+    def step(_number: int, _picture: NDArray[np.uint8]) -> None:
+        interpreter.invoke()
+
+    return step, {"way": "invoke alone", "state_bytes": 0, "size": size}
+
+
+_WAYS = {"recognizer": _recognizer_way, "signature": _signature_way, "invoke": _invoke_way}
+
+
+def _way_of(model: Path) -> str:
+    """Return how another file is run: as published, or as ours when we compiled it."""
+    try:
+        read_interface(TfliteFile(model.read_bytes()))
+    except ModelError as error:
+        if error.problem.code == "model_not_compiled":
+            return "signature"
+        raise
+    except OSError as error:
+        raise ModelError(
+            "model_missing", f"Cannot read {model}: {error.strerror}.", "Check the name."
+        ) from error
+    return "recognizer"
 
 
 def _rss_mb() -> float:

@@ -1,4 +1,4 @@
-"""`edgehome models list | show | verify | fetch`: arguments, and what is printed.
+"""`edgehome models list | show | verify | fetch | import`: arguments, and what is printed.
 
 Modules are imported by the action that needs them: every command reads these arguments.
 """
@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ Command = Callable[[argparse.Namespace], int]
 
 def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
     """Add `models` and its own commands; `config` is the configuration read by default."""
-    models = commands.add_parser("models", help="list, show, verify and fetch model files")
+    models = commands.add_parser("models", help="list, show, verify, fetch and import models")
     actions = models.add_subparsers(required=True, metavar="ACTION", parser_class=type(models))
 
     def add(name: str, run: Command, about: str) -> argparse.ArgumentParser:
@@ -38,7 +39,9 @@ def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
 
     listed = add("list", _list, "Say which models are here, and which can be fetched.")
     fetched = add("fetch", _fetch, "Download a public model, or go on with a download.")
-    for parser in (listed, fetched):
+    imported = add("import", _import, "Make a published stream MoViNet one that edgehome runs.")
+    _import_arguments(imported)
+    for parser in (listed, fetched, imported):
         parser.add_argument("-c", "--config", type=Path, help="config.yaml (%(default)s)")
     fetched.add_argument("name", metavar="NAME", choices=CATALOGUE, help=", ".join(CATALOGUE))
     fetched.add_argument("--to", type=Path, metavar="FOLDER", help="(the folder of the config's)")
@@ -46,6 +49,25 @@ def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
     tried = add("verify", _verify, "Hold a model file to its hash, run one frame, try its heads.")
     for parser in (show, tried):
         parser.add_argument("file", type=Path, metavar="FILE", help="a .tflite file")
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a MoViNet-stream .tflite file")
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="(the folder of the config's)")
+    parser.add_argument("--name", help="of the new file (movinet-a0, or the file's with -edgehome)")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    parser.add_argument(
+        "--form",
+        choices=("cpu", "tpu"),
+        default="cpu",
+        help="tpu: for the Edge TPU's compiler (%(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "int8", "dyn", "float32"),
+        default="auto",
+        help="auto: int8 where it agrees with float32, else float activations (%(default)s)",
+    )
 
 
 def _configured(config: Path) -> Path:
@@ -127,6 +149,30 @@ def _fetch(options: argparse.Namespace) -> int:
     }[done.trust]
     came = "here already" if not done.address else f"from {done.address}"
     print(f"{done.path}: {came}\nSHA-256 {done.sha256}, {trust}")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from edgehome.models.importer import Wish, import_model, name_for
+    from edgehome.models.labels import describe_published
+    from edgehome.models.speed import ratio_to
+    from edgehome.models.text import imported
+
+    shows = sys.stderr.isatty() and not options.json
+
+    def step(doing: str) -> None:
+        if shows:
+            sys.stderr.write(f"\r\x1b[K  {doing}" if doing else "\r\x1b[K")
+            sys.stderr.flush()
+
+    about = describe_published(options.file, options.labels)
+    folder = options.to or _configured(options.config).parent
+    wish = Wish(folder, options.name or name_for(options.file, about), options.form)
+    done = import_model(options.file, about, replace(wish, precision=options.precision), step=step)
+    step("measuring the speed")
+    ratio = ratio_to(done.path, options.file)
+    step("")
+    print(json.dumps(done.fields(ratio)) if options.json else imported(done, ratio))
     return 0
 
 

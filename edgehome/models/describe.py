@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgehome.models.architectures import architecture_of
-from edgehome.recognizer import tflite_file as tflite
-from edgehome.recognizer.manifest import Manifest, load_model
+from edgehome.heads.head import read_head
+from edgehome.heads.names import head_files
+from edgehome.models.catalogue import CATALOGUE
+from edgehome.movinet.original import read_original
+from edgehome.movinet.published import read_published
+from edgehome.recognizer.compiled import read_interface
+from edgehome.recognizer.manifest import RATE, Manifest, load_model
 from edgehome.recognizer.tflite_file import TfliteFile
 from edgehome.types import ModelError
 
@@ -20,16 +23,18 @@ _TYPE_NAMES = {"f4": "float32", "f2": "float16", "i1": "int8", "u1": "uint8", "i
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """A head file beside a model, as far as it can be read."""
+class ModelFile:
+    """A model file that was read and held to its hash."""
 
-    path: Path
-    name: str
-    embedding: str
-    """Name of the embedding space that it was trained on."""
-    description: str
-    fault: str = ""
-    """What is wrong with the file, as a clause; empty when nothing is."""
+    manifest: Manifest
+    data: bytes
+    graph: TfliteFile
+    compiled: bool
+    """Whether it is one of ours, which runs; else it is as published, and is to be imported."""
+    size: int
+    """Height and width of a frame, in pixels."""
+    classes: int
+    """Labels of the classifier in the file; 0: it has none."""
 
 
 def models_in(folders: Iterable[Path]) -> list[Path]:
@@ -41,27 +46,57 @@ def models_in(folders: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def heads_of(model: Path) -> list[Head]:
-    """Return the heads in the folder `heads` beside the model, by name."""
-    return sorted((_head(path) for path in model.parent.glob("heads/*.json")), key=lambda h: h.name)
-
-
-def _head(path: Path) -> Head:
+def read_model(model: Path) -> ModelFile:
+    """Return a file of either kind. Raises ModelError, as `load_model` does."""
     try:
-        fields = json.loads(path.read_bytes())
-        card = fields.get("card") or {}
-        return Head(path, fields["name"], fields["embedding"], str(card.get("description", "")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Head(path, path.stem, "", "", f"it cannot be read ({error!r})")
-
-
-def beside(model: Path) -> Mapping[str, Any]:
-    """Return the JSON object beside the model, with the keys that only compiled files have."""
+        manifest, data = load_model(model)
+    except ModelError as error:
+        if error.problem.code != "model_not_compiled":
+            raise
+        data = model.read_bytes()
+        manifest = _of_published(model, data)
+    graph = TfliteFile(data)
     try:
-        fields = json.loads(model.with_suffix(".json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
+        ours = read_interface(graph)
+    except ModelError as error:
+        if error.problem.code != "model_not_compiled":
+            raise
+        theirs = read_published(graph)
+        return ModelFile(manifest, data, graph, False, theirs.size, theirs.classes)
+    return ModelFile(manifest, data, graph, True, ours.size, ours.classes)
+
+
+def _of_published(model: Path, data: bytes) -> Manifest:
+    """Return what is known of a published file without a manifest, by its hash if at all."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    known = next((m for m in CATALOGUE.values() if m.model.sha256 == sha256), None)
+    return Manifest(
+        name=known.title if known else model.stem,
+        sha256=sha256,
+        labels=(),
+        rate=known.rate if known else RATE,
+        size=read_published(TfliteFile(data)).size,
+        licence=known.licence if known else "",
+        source=known.source if known else "",
+        pinned=known is not None,
+    )
+
+
+def network_of(found: ModelFile) -> dict[str, Any]:
+    """Return architecture, precision, activation, and why a published file is not importable."""
+    if found.compiled:
+        names = ("architecture", "precision", "form", "activation")
+        return {name: found.manifest.compiled.get(name, "not said") for name in names}
+    try:
+        original = read_original(found.data)
+    except ModelError as error:
+        return {"architecture": "unknown", "precision": "unknown", "fault": error.problem.message}
+    return {
+        "architecture": original.architecture.name,
+        "precision": original.precision,
+        "activation": original.architecture.activation,
+        "squeeze_excite": original.architecture.squeeze_excite,
+    }
 
 
 def describe(model: Path) -> dict[str, Any]:
@@ -69,58 +104,46 @@ def describe(model: Path) -> dict[str, Any]:
 
     Raises ModelError, as `load_model` does.
     """
-    manifest, data = load_model(model)
-    graph = TfliteFile(data)
-    extra = beside(model)
-    compiled = extra.get("compiled") or {}
+    found = read_model(model)
+    manifest = found.manifest
     return {
         "file": str(model),
-        "bytes": len(data),
-        "manifest": _manifest(manifest),
-        "architecture": compiled.get("architecture") or architecture_of(graph) or "unknown",
-        "precision": compiled.get("precision") or precision_of(graph),
-        "compiled": compiled or None,
-        "embedding": extra.get("embedding", ""),
-        "interface": _interface(graph),
-        "heads": [_fields_of(head, extra.get("embedding", "")) for head in heads_of(model)],
-    }
-
-
-def _manifest(manifest: Manifest) -> dict[str, Any]:
-    return {
+        "bytes": len(found.data),
+        "kind": "compiled" if found.compiled else "published",
         "name": manifest.name,
         "sha256": manifest.sha256,
         "pinned": manifest.pinned,
-        "labels": len(manifest.labels),
+        "labels": found.classes,
         "rate": manifest.rate,
-        "size": manifest.size,
+        "size": found.size,
         "licence": manifest.licence,
         "source": manifest.source,
+        "network": network_of(found),
+        "agreement": manifest.compiled.get("agreement", {}),
+        "embedding": manifest.embedding,
+        "interface": _interface(found.graph),
+        "heads": [_head(path, manifest.embedding) for path in head_files(model)],
     }
 
 
-def _fields_of(head: Head, embedding: str) -> dict[str, Any]:
+def _head(path: Path, embedding: str) -> dict[str, Any]:
+    try:
+        head = read_head(path)
+    except ModelError as error:
+        return {"name": path.stem, "file": str(path), "fits": False, "fault": str(error)}
     return {
         "name": head.name,
-        "file": str(head.path),
+        "file": str(path),
         "embedding": head.embedding,
-        "description": head.description,
-        "fits": not head.fault and head.embedding == embedding,
-        "fault": head.fault,
+        "threshold": head.threshold,
+        "description": head.card.get("description", ""),
+        "fits": head.embedding == embedding,
+        "fault": "",
     }
 
 
 def _interface(graph: TfliteFile) -> dict[str, Any]:
-    """Return what goes in and out of a frame, by the signature's names.
-
-    Raises ModelError (`model_not_stream`) when there is no signature.
-    """
-    if not graph.signatures:
-        raise ModelError(
-            "model_not_stream",
-            "this is not a stream model: it has no signature that names its inputs.",
-            "Use a MoViNet whose name says stream.",
-        )
+    """Return what goes in and out of a frame, by the signature's names."""
     signature = graph.signatures[0]
     states = [name for name in signature.inputs if name in signature.outputs]
 
@@ -151,24 +174,3 @@ def _shape(graph: TfliteFile, index: int) -> str:
 def _bytes(graph: TfliteFile, index: int) -> int:
     tensor = graph.tensors[index]
     return math.prod(tensor.shape) * int(tensor.dtype[1:] or 0)
-
-
-def precision_of(graph: TfliteFile) -> str:
-    """Return how most convolutions are computed: int8, dynamic, float16 or float32.
-
-    `dynamic` has float activations and int8 weights; `float16` has weights of that type that are
-    turned to float32 first.
-    """
-    made = {index: operator for operator in graph.operators for index in operator.outputs}
-    found = Counter[str]()
-    for operator in graph.operators:
-        if operator.code not in {tflite.CONV_2D, tflite.FULLY_CONNECTED}:
-            continue
-        values, weights = operator.inputs[:2]
-        maker = made.get(weights)
-        if maker and maker.code == tflite.DEQUANTIZE:
-            weights = maker.inputs[0]
-        pair = (graph.tensors[values].dtype, graph.tensors[weights].dtype)
-        names = {("i1", "i1"): "int8", ("f4", "i1"): "dynamic", ("f4", "f2"): "float16"}
-        found[names.get(pair, "float32" if pair == ("f4", "f4") else "unknown")] += 1
-    return found.most_common(1)[0][0] if found else "unknown"

@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgehome.models.describe import beside, heads_of
-from edgehome.recognizer.manifest import Manifest, read_manifest
+from edgehome.heads.head import read_head
+from edgehome.heads.names import head_files
+from edgehome.models.describe import ModelFile, network_of, read_model
+from edgehome.recognizer.manifest import Manifest
 from edgehome.types import ModelError
 
 TIMEOUT_S = 120.0
@@ -23,7 +25,7 @@ TIMEOUT_S = 120.0
 class Finding:
     """One thing that was looked at."""
 
-    part: Literal["hash", "frame", "head"]
+    part: Literal["hash", "frame", "network", "head"]
     good: bool
     message: str
     remedy: str = ""
@@ -39,24 +41,34 @@ def verify(model: Path) -> Iterator[Finding]:
     Raises ModelError (`model_missing`) when there is no such file, and (`runtime_missing`).
     """
     try:
-        manifest = read_manifest(model)
+        found = read_model(model)
     except ModelError as error:
         if error.problem.code == "model_missing":
             raise
         yield Finding("hash", False, error.problem.message, error.problem.remedy)
         return
-    yield _hash(manifest)
+    yield _hash(found.manifest)
     frame, width = _frame(model)
     yield frame
-    if frame.good:
-        yield from _heads(model, width)
+    if frame.good and found.compiled:
+        yield from _heads(model, found.manifest.embedding, width)
+    elif frame.good:
+        yield _network(found)
 
 
 def _hash(manifest: Manifest) -> Finding:
     short = f"SHA-256 {manifest.sha256[:12]}..."
     if manifest.pinned:
         return Finding("hash", True, f"{short} is the one that is known of {manifest.name}")
-    return Finding("hash", True, f"{short}; no manifest says what it should be")
+    return Finding("hash", True, f"{short}; nothing says what it should be")
+
+
+def _network(found: ModelFile) -> Finding:
+    network = network_of(found)
+    if "fault" in network:
+        return Finding("network", False, network["fault"], "It cannot be imported.")
+    name = f"MoViNet {network['architecture']}, {network['precision']}"
+    return Finding("network", True, f"{name}: can be imported (edgehome models import FILE)")
 
 
 def _frame(model: Path) -> tuple[Finding, int]:
@@ -84,18 +96,16 @@ def _frame(model: Path) -> tuple[Finding, int]:
     return Finding("frame", True, f"{text}, {answer['labels']} labels"), answer["width"]
 
 
-def _heads(model: Path, width: int) -> Iterator[Finding]:
-    space = beside(model).get("embedding", "")
-    for head in heads_of(model):
-        if head.fault:
-            yield Finding("head", False, f"{head.path.name}: {head.fault}", "Copy it again.")
-        elif head.embedding != space:
-            yield Finding(
-                "head",
-                False,
-                f"{head.name} was made for the embedding {head.embedding!r}, and this model's is "
-                f"{space or 'not named'!r}",
-                "Move it to the model that it was made for.",
-            )
+def _heads(model: Path, space: str, width: int) -> Iterator[Finding]:
+    for path in head_files(model):
+        try:
+            head = read_head(path)
+        except ModelError as error:
+            yield Finding("head", False, error.problem.message, error.problem.remedy)
+            continue
+        made_for = f"{head.name} was made for embeddings {head.embedding!r} of {head.width} numbers"
+        if (head.embedding, head.width) == (space, width):
+            yield Finding("head", True, f"{head.name} fits")
         else:
-            yield Finding("head", True, f"{head.name} fits ({width} numbers a frame)")
+            remedy = "Move it to the model that it was made for."
+            yield Finding("head", False, f"{made_for}; this is {space!r}, of {width}", remedy)
