@@ -30,6 +30,7 @@ STATUS = {
     "model_refused": EX_DATAERR,
     "model_hash": EX_DATAERR,
     "model_not_stream": EX_DATAERR,
+    "model_not_compiled": EX_DATAERR,
     "manifest_invalid": EX_DATAERR,
     "disk_refused": EX_IOERR,
     "clips_missing": EX_NOINPUT,

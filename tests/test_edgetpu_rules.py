@@ -200,15 +200,15 @@ def test_a_dequantise_within_the_graph_ends_what_maps() -> None:
 
 
 def test_of_googles_file_one_eighth_maps(
-    k600_model: Path, capsys: pytest.CaptureFixture[str]
+    k600_original: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert edgetpu_rules.main([str(k600_model), "--json", "--least", "12.5"]) == 0
+    assert edgetpu_rules.main([str(k600_original), "--json", "--least", "12.5"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["mapped_percent"] == 12.59
     assert found["first_unsupported"]["operator"] == "CONCATENATION"
     assert found["macs"] == 49_685_048
     assert len(found["operations"]) == found["operators"] == 227
-    assert edgetpu_rules.main([str(k600_model), "--least", "95"]) == 1
+    assert edgetpu_rules.main([str(k600_original), "--least", "95"]) == 1
     assert "12.6 % of 49,685,048" in capsys.readouterr().out
 
 
@@ -219,15 +219,17 @@ class EveryRange(dict[str, tuple[float, float]]):
         return (0.0, 1.0) if name == "image" else (-4.0, 4.0)
 
 
-@pytest.mark.parametrize(("form", "percent"), [("tpu", 95.57), ("cpu", 12.59)])
-def test_a_compiled_model_maps_in_the_form_made_for_it(
-    form: Any, percent: float, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("form", ["tpu", "cpu"])
+def test_a_compiled_model_maps_in_the_form_made_for_it(form: Any) -> None:
     architecture = replace(A0, classes=600)
     weights = random_weights(architecture, 1)
     data = compile_movinet(architecture, weights, EveryRange(), precision="int8", form=form)
     found = edgetpu_rules.summary(edgetpu_rules.judge(data))
-    assert found["mapped_percent"] == pytest.approx(percent, abs=0.1)
+    if form == "tpu":
+        assert found["mapped_percent"] >= 95
+    else:
+        assert found["mapped_percent"] < 25
+        assert found["first_unsupported"]["reason"] == "its dilation differs between x and y"
 
 
 def test_a_file_that_is_no_model_is_refused(

@@ -51,7 +51,7 @@ ALLOWED = {
     "edgehome.statefile": set(),
     "edgehome.models": {
         "edgehome.types", "edgehome.models", "edgehome.recognizer", "edgehome.movinet",
-        "edgehome.statefile",
+        "edgehome.statefile", "edgehome.heads",
     },
     "edgehome.clips": {"edgehome.types"},
     "edgehome.heads": {"edgehome.types", "edgehome.heads"},

@@ -149,6 +149,7 @@ def _fetch(options: argparse.Namespace) -> int:
     }[done.trust]
     came = "here already" if not done.address else f"from {done.address}"
     print(f"{done.path}: {came}\nSHA-256 {done.sha256}, {trust}")
+    print(f"To make it a model that edgehome runs: edgehome models import {done.path}")
     return 0
 
 
