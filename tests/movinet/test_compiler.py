@@ -93,6 +93,20 @@ def test_both_forms_say_the_same_to_the_bit(network: Architecture, precision: Pr
     assert all(np.array_equal(cpu[name], tpu[name]) for name in ("embedding", "logits"))
 
 
+@pytest.mark.parametrize("size", [58, 59, 60])
+def test_a_picture_of_any_width_is_seen_alike_by_both_forms(size: int) -> None:
+    """The CPU's stem takes four pixels at once, where the width is so."""
+    network = replace(SMALL, size=size)
+    weights = random_weights(network, 5)
+    frames = pictures(size, 3)
+    ranges = measured_ranges(network, weights, frames)
+    expected = run(network, weights, frames / 255)["logits"]
+    for form in ("cpu", "tpu"):
+        data = compile_movinet(network, weights, ranges, precision="int8", form=form)
+        found = stream(data, frames)["logits"]
+        assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.998
+
+
 @FORMS
 @NETWORKS
 @PRECISIONS
