@@ -100,6 +100,7 @@ def _parser() -> Parser:
 
     _add_replay(commands)
     _add_bench(commands)
+    _add_evaluate(commands)
     add_models(commands, _default_config())
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)

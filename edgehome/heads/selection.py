@@ -180,8 +180,8 @@ def make_head(
     """Return a head taught with all clips, its calibration and threshold from unseen groups.
 
     The threshold is the lowest that raises at most `alarms_an_hour` on the negatives, or one
-    alarm in all of them where they are too short to tell such a rate. `figures` are added to the
-    card: what validation across groups says.
+    alarm in all of them where they are too short to tell such a rate; never below 1/2, where the
+    label is likelier not there. What validation across groups says is added to the card.
     """
     windows = windows_of(clips, recipe, rate)
     positive = windows.examples.positive
@@ -195,7 +195,7 @@ def make_head(
     ]
     alarms = count_alarms(negatives, np.append(sure, 1.0), frames_an_hour=3600 * rate)
     allowed = max(alarms_an_hour, 1 / float(alarms.hours.sum()))
-    threshold = alarms.threshold(allowed)
+    threshold = float(np.clip(alarms.threshold(allowed), 0.5, 1.0))
     learnt = teach(windows.examples.of(windows.teaching), recipe)
     figures = {
         "auc": round(auc(best, positive), 4),
