@@ -51,7 +51,7 @@ def compile_movinet(
     form: Form,
     expose: bool = False,
 ) -> bytes:
-    """Return a .tflite file; `ranges` are only needed for int8.
+    """Return a .tflite file; `ranges` are only needed for int8, and there for every layer.
 
     With `expose`, every activation that a range could be given for is an output too, under its
     name after EXPOSED.

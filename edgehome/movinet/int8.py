@@ -82,7 +82,9 @@ class Int8Layers(FloatLayers):
 
     def mean(self, given: Tensor, name: str, *, keep: bool) -> Tensor:
         """Return the float32 mean over the picture: (1, channels), (1, 1, 1, channels) if kept."""
-        scale = self._stored(name, self._factor(given))
+        scale = given.scale  # which holds it, if not as well as its own range would
+        if name in self._ranges:
+            scale = self._stored(name, self._factor(given))
         mean = self._graph.mean(given, f"{name}/int8", scale, keep=keep)
         mean = self._graph.dequantize(mean, name)
         if given.index not in self._sixfold:

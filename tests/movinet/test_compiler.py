@@ -120,6 +120,17 @@ def test_one_partition_takes_the_whole_graph(
     assert max(len(tensor.shape) for tensor in driver.tensors) <= 4
 
 
+def test_a_mean_without_a_range_of_its_own_is_stored_like_what_it_is_of() -> None:
+    weights = random_weights(GATED, 1)
+    frames = pictures(GATED.size, 4)
+    ranges = measured_ranges(GATED, weights, frames)
+    fewer = {name: span for name, span in ranges.items() if not name.endswith(".mean")}
+    expected = run(GATED, weights, frames / 255)["logits"]
+    data = compile_movinet(GATED, weights, fewer, precision="int8", form="cpu")
+    found = stream(data, frames)["logits"]
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
+
+
 def test_a_network_without_head_gives_embeddings_only() -> None:
     architecture = replace(SMALL, classes=0)
     weights = random_weights(architecture, 3)
