@@ -20,7 +20,7 @@ from models.build.scenes.plan import KINDS, LIGHTS, PLACES
 from models.build.scenes.rooms import room
 from models.build.scenes.stage import Stage
 from models.build.scenes.sways import Sways
-from models.build.scenes.track import Track
+from models.build.scenes.track import LEAD_S, Track
 from models.build.scenes.yards import porch
 
 __all__ = [
@@ -70,30 +70,24 @@ def render(
     `person`, each only where people are seen. Raises ValueError for what cannot be rendered.
     """
     _check(kind, frames=frames, rate=rate, size=size, place=place, light=light)
-    rng = np.random.default_rng(
-        [seed, sum(ord(letter) << 8 * i for i, letter in enumerate(kind[:4]))]
-    )
-    drawn_place, drawn_light = (
-        str(rng.choice(KINDS[kind].places)),
-        str(rng.choice(LIGHTS, p=_LIGHT)),
-    )
-    where, light = place or drawn_place, light or drawn_light
+    rng = np.random.default_rng([seed, *kind.encode()])
+    places, drawn = KINDS[kind].places, (rng.random(), str(rng.choice(LIGHTS, p=_LIGHT)))
+    where, light = place or places[int(drawn[0] * len(places))], light or drawn[1]
     stage = (room if where == "room" else porch)(rng, light, size)
-    times = (np.arange(frames) / rate).astype(np.float32)
+    # A clip begins in the midst of things: how people stand at first must not give them away.
+    times = (LEAD_S + np.arange(frames) / rate).astype(np.float32)
     cast, tracks = _cast(kind, stage, times, light, rng)
-    wind = float(rng.uniform(0.3, 2.0)) if rng.random() < 0.5 else 0.0
     if tracks and rng.random() < AIMED:
         _aim(stage, tracks, times, rng)
+    wind = float(rng.uniform(0.3, 2.0)) if rng.random() < 0.5 else 0.0
     sensor = plan.sensor(rng, light, size, quiet=quiet)
     film = Film(stage, cast, sensor, Sways(stage, rng, wind))
     gains = plan.gains(rng, times, light, film.brightness)
-    clip = np.empty((frames, size, size, 3), dtype=np.uint8)
-    shares = np.empty(frames, dtype=np.float32)
-    for number in range(frames):
-        clip[number], shares[number] = film.frame(
-            number, float(times[number]), float(gains[number])
-        )
-    return clip, _labels(tracks, times, shares)
+    shown = [
+        film.frame(*now) for now in zip(range(frames), times.tolist(), gains.tolist(), strict=True)
+    ]
+    clip = np.stack([picture for picture, _ in shown])
+    return clip, _labels(tracks, times, np.array([share for _, share in shown], np.float32))
 
 
 def scene(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.build.scenes.moves import SITTING, entering, start
 from models.build.scenes.stage import Stage
-from models.build.scenes.track import Track
+from models.build.scenes.track import LEAD_S, Track
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +41,10 @@ def fall(stage: Stage, rng: np.random.Generator, seconds: float) -> Track:
     way = str(rng.choice(WAYS))
     if (way == "bed" and stage.bed is None) or (way == "chair" and stage.seat is None):
         way = "collapse"
-    before = float(rng.uniform(0.1, 0.55)) * seconds
+    before = LEAD_S + float(rng.uniform(0.05, 0.5)) * (seconds - LEAD_S)
     track = _before(stage, rng, way, before)
+    if track.now < LEAD_S:  # came early: the fall belongs into the clip
+        track.hold(before - track.now)
     since = track.now
     slow = float(rng.uniform(0.85, 1.35))
     drop(track, rng, way, slow)

@@ -37,7 +37,7 @@ def fight(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Track]
 def _pair(stage: Stage, rng: np.random.Generator, seconds: float, reach: float) -> list[Track]:
     first, second = facing_pair(stage, rng, float(rng.uniform(0.8, 1.1)), reach)
     if rng.random() < 0.4:
-        _quarrel(first, second, rng, float(rng.uniform(0.1, 0.45)) * seconds)
+        _quarrel(first, second, rng, float(rng.uniform(0.1, 0.6)) * seconds)
     since = first.now
     for track in (first, second):
         track.to(0.2, "snap", **GUARD)
@@ -232,6 +232,9 @@ def _others(stage: Stage, rng: np.random.Generator, seconds: float) -> list[Trac
     people = []
     for _ in range(int(rng.integers(1, 4))):
         angle, away = float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(1.2, 2.4))
+        forward = stage.view.axes[2]
+        if math.sin(angle) * forward[0] + math.cos(angle) * forward[2] < -0.2:
+            angle += math.pi  # nobody stands between the camera and the fight
         spot = stage.inside(
             stage.centre[0] + away * math.sin(angle), stage.centre[1] + away * math.cos(angle)
         )

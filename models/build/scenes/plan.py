@@ -92,7 +92,7 @@ def gains(rng: np.random.Generator, times: Floats, light: str, mean: float) -> F
     """
     gain = float(np.clip(rng.uniform(*_AIM[light]) / max(mean, 0.02), 0.5, 6.0))
     level = np.full(len(times), gain, dtype=np.float32)
-    kind, at = rng.random(), float(rng.uniform(0.1, 0.9) * times[-1])
+    kind, at = rng.random(), float(rng.uniform(times[0], times[-1]))
     if kind < 0.07:  # exposure steps
         level *= 1 + float(rng.uniform(-0.25, 0.3)) / (1 + np.exp(-(times - at) / 0.15))
     elif kind < 0.12:  # clouds

@@ -12,6 +12,9 @@ from models.build.scenes.body import FIELDS, INDEX, Floats, pose
 EASES: Final = ("smooth", "linear", "drop", "snap")
 """The ways to the next pose: eased, even, ever faster (falling), fast at once (a blow)."""
 
+LEAD_S: Final = 2.0
+"""A clip begins this many seconds after its tracks."""
+
 STEP_M: Final = 1.35
 """Metres of one double step at walking size."""
 
