@@ -17,6 +17,7 @@ from edgehome.clips import ClipsError, LabelledClip
 from edgehome.footage import watch_clip
 from edgehome.heads.head import read_head
 from edgehome.heads.measures import (
+    Alarms,
     auc,
     average_precision,
     calibration_error,
@@ -29,6 +30,8 @@ from edgehome.types import CameraError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Measure = Callable[[NDArray[np.int64]], float]
 
 WINDOW_S = 10.0
 """Over which the model's own labels are pooled."""
@@ -70,39 +73,47 @@ def evaluate(
     clips = [clip for clip in clips if clip.labels]
     with Recognizer(model, threads=threads, window_s=WINDOW_S) as recognizer:
         rate = recognizer.manifest.rate
-        labels = _labels(clips, recognizer.labels)
-        windows_s = {
-            name: read_head(path).window_s
-            for name, path in heads_beside(model, recognizer.manifest.embedding)
-        }
-        seen, failures = [], []
-        for number, clip in enumerate(clips, 1):
-            progress(f"{number} of {len(clips)}: {clip.path.name}")
-            try:
-                said = watch_clip(recognizer, clip.path).probabilities
-            except CameraError as error:
-                failures.append(error)
-                continue
-            places = {label: recognizer.labels.index(label) for label in labels}
-            rows = {
-                label: _full(said[:, place], windows_s.get(label, WINDOW_S) * rate)
-                for label, place in places.items()
-            }
-            seen.append(Seen(clip, rows))
-    progress("")
-    return {
+        frames = dict.fromkeys(_labels(clips, recognizer.labels), WINDOW_S * rate)
+        for name, path in heads_beside(model, recognizer.manifest.embedding):
+            if name in frames:
+                frames[name] = read_head(path).window_s * rate
+        seen, failures = _watch(recognizer, clips, frames, progress)
+    result = {
         "model": model.name,
         "clips": [
             {
                 "path": str(one.clip.path),
                 "labels": sorted(one.clip.labels),
-                "highest": {label: round(one.highest(label), _DIGITS) for label in labels},
+                "highest": {label: round(one.highest(label), _DIGITS) for label in frames},
             }
             for one in seen
         ],
         "unreadable": [str(error) for error in failures],
-        "labels": {label: judge(seen, label, rate, alarms_an_hour) for label in labels},
-    }, failures
+        "labels": {label: judge(seen, label, rate, alarms_an_hour) for label in frames},
+    }
+    return result, failures
+
+
+def _watch(
+    recognizer: Recognizer,
+    clips: Sequence[LabelledClip],
+    frames: Mapping[str, float],
+    progress: Callable[[str], None],
+) -> tuple[list[Seen], list[CameraError]]:
+    """Return what is said of the clips; `frames` are those in the window of each label."""
+    seen, failures = [], []
+    places = [(label, recognizer.labels.index(label), window) for label, window in frames.items()]
+    for number, clip in enumerate(clips, 1):
+        progress(f"{number} of {len(clips)}: {clip.path.name}")
+        try:
+            said = watch_clip(recognizer, clip.path).probabilities
+        except CameraError as error:
+            failures.append(error)
+            continue
+        full = {label: _full(said[:, place], window) for label, place, window in places}
+        seen.append(Seen(clip, full))
+    progress("")
+    return seen, failures
 
 
 def judge(seen: Sequence[Seen], label: str, rate: float, alarms_an_hour: float) -> dict[str, Any]:
@@ -112,10 +123,32 @@ def judge(seen: Sequence[Seen], label: str, rate: float, alarms_an_hour: float) 
     each kind: groups, not clips, are what is drawn for it.
     """
     positive = np.array([label in one.clip.labels for one in seen], bool)
-    scores = np.array([one.highest(label) for one in seen])
     groups = [one.clip.group for one in seen]
+    sources = [len({g for g, p in zip(groups, positive, strict=True) if p == s}) for s in (1, 0)]
     negatives = [one.probabilities[label] for one in seen if label not in one.clip.labels]
+    found: dict[str, Any] = {
+        "positives": int(positive.sum()),
+        "negatives": int((~positive).sum()),
+        "positive_groups": sources[0],
+        "negative_groups": sources[1],
+        "negative_hours": round(sum(map(len, negatives)) / (3600 * rate), _DIGITS),
+        "alarms_an_hour": alarms_an_hour,
+    }
+    scores = np.array([one.highest(label) for one in seen])
     alarms = count_alarms(negatives, np.append(scores, 1.0), frames_an_hour=3600 * rate)
+    rows = np.arange(len(seen))
+    for name, measure in _measures(scores, positive, alarms, alarms_an_hour).items():
+        value = measure(rows) if len(rows) else float("nan")
+        between = interval(measure, groups) if min(sources) > 1 else None
+        found[name] = None if np.isnan(value) else round(value, _DIGITS)
+        found[f"{name}_interval"] = between and [round(end, _DIGITS) for end in between]
+    return found
+
+
+def _measures(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], alarms: Alarms, alarms_an_hour: float
+) -> dict[str, Measure]:
+    """Return the measures of any rows; `alarms` are those of the negatives, in their order."""
     row_of = np.cumsum(~positive) - 1
 
     def recall(rows: NDArray[np.int64]) -> float:
@@ -124,29 +157,12 @@ def judge(seen: Sequence[Seen], label: str, rate: float, alarms_an_hour: float) 
         threshold = alarms.threshold(alarms_an_hour, row_of[rows[~positive[rows]]])
         return float((scores[rows[positive[rows]]] >= threshold).mean())
 
-    measures: dict[str, Callable[[NDArray[np.int64]], float]] = {
+    return {
         "auc": lambda rows: auc(scores[rows], positive[rows]),
         "average_precision": lambda rows: average_precision(scores[rows], positive[rows]),
         "recall": recall,
         "calibration_error": lambda rows: calibration_error(scores[rows], positive[rows]),
     }
-    sources = [len({g for g, p in zip(groups, positive, strict=True) if p == s}) for s in (1, 0)]
-    hours = float(alarms.hours.sum())
-    found: dict[str, Any] = {
-        "positives": int(positive.sum()),
-        "negatives": int((~positive).sum()),
-        "positive_groups": sources[0],
-        "negative_groups": sources[1],
-        "negative_hours": round(hours, _DIGITS),
-        "alarms_an_hour": alarms_an_hour,
-    }
-    rows = np.arange(len(seen))
-    for name, measure in measures.items():
-        value = measure(rows) if len(rows) else float("nan")
-        between = interval(measure, groups) if min(sources) > 1 else None
-        found[name] = None if np.isnan(value) else round(value, _DIGITS)
-        found[f"{name}_interval"] = between and [round(end, _DIGITS) for end in between]
-    return found
 
 
 def render(result: Mapping[str, Any]) -> str:

@@ -184,29 +184,11 @@ def make_head(
     label is likelier not there. What validation across groups says is added to the card.
     """
     windows = windows_of(clips, recipe, rate)
-    positive = windows.examples.positive
     scores = unseen_scores(windows, recipe, _SEEDS[0])
-    best = _best(windows, scores)
-    slope, offset = calibrate(best, positive)
-    sure = _sigmoid(slope * best + offset)
-    negatives = [
-        _sigmoid(slope * scores[windows.judged & (windows.examples.stretch == row)] + offset)
-        for row in np.flatnonzero(~positive)
-    ]
-    alarms = count_alarms(negatives, np.append(sure, 1.0), frames_an_hour=3600 * rate)
-    allowed = max(alarms_an_hour, 1 / float(alarms.hours.sum()))
-    threshold = float(np.clip(alarms.threshold(allowed), 0.5, 1.0))
+    slope, offset = calibrate(_best(windows, scores), windows.examples.positive)
+    sure = _sigmoid(slope * scores + offset)
+    threshold, figures = _validated(windows, sure, rate, alarms_an_hour)
     learnt = teach(windows.examples.of(windows.teaching), recipe)
-    figures = {
-        "auc": round(auc(best, positive), 4),
-        "calibration_error": round(calibration_error(sure, positive), 4),
-        "recall": round(float((sure[positive] >= threshold).mean()), 4),
-        "alarms_an_hour": round(allowed, 2),
-        "positives": int(positive.sum()),
-        "negatives": int((~positive).sum()),
-        "negative_hours": round(float(alarms.hours.sum()), 4),
-        "how": f"{FOLDS}-fold validation across groups, highest window of each stretch",
-    }
     return Head(
         name=name,
         embedding=embedding,
@@ -221,6 +203,32 @@ def make_head(
         threshold=threshold,
         card={**card, "figures": figures},
     )
+
+
+def _validated(
+    windows: Windows, sure: NDArray[np.float64], rate: float, alarms_an_hour: float
+) -> tuple[float, dict[str, Any]]:
+    """Return the threshold, and figures for the card, of windows' probabilities, (windows,)."""
+    positive = windows.examples.positive
+    best = _best(windows, sure)
+    negatives = [
+        sure[windows.judged & (windows.examples.stretch == row)]
+        for row in np.flatnonzero(~positive)
+    ]
+    alarms = count_alarms(negatives, np.append(best, 1.0), frames_an_hour=3600 * rate)
+    hours = float(alarms.hours.sum())
+    allowed = max(alarms_an_hour, 1 / hours)
+    threshold = float(np.clip(alarms.threshold(allowed), 0.5, 1.0))
+    return threshold, {
+        "auc": round(auc(best, positive), 4),
+        "calibration_error": round(calibration_error(best, positive), 4),
+        "recall": round(float((best[positive] >= threshold).mean()), 4),
+        "alarms_an_hour": round(allowed, 2),
+        "positives": int(positive.sum()),
+        "negatives": int((~positive).sum()),
+        "negative_hours": round(hours, 4),
+        "how": f"{FOLDS}-fold validation across groups, highest window of each stretch",
+    }
 
 
 def calibrate(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
@@ -244,7 +252,7 @@ def calibrate(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple
     return max(float(point[0]), 1e-3), float(point[1])
 
 
-def _best(windows: Windows, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def _best(windows: Windows, scores: NDArray[Any]) -> NDArray[np.float64]:
     judged = windows.judged
     count = len(windows.examples.positive)
     return highest(scores[judged], windows.examples.stretch[judged], count)

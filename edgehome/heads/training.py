@@ -8,7 +8,7 @@ instances). Directions in which places differ, and not what happens there, can b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -98,9 +98,7 @@ def teach(examples: Examples, recipe: Recipe) -> Linear:
     return Linear(center, scale, direction, float(learnt[-1]))
 
 
-def highest(
-    scores: NDArray[np.float32], stretch: NDArray[np.int64], count: int
-) -> NDArray[np.float64]:
+def highest(scores: NDArray[Any], stretch: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Return the highest score in each of `count` stretches; minus infinity without windows."""
     best = np.full(count, -np.inf)
     np.maximum.at(best, stretch, scores)
@@ -175,14 +173,10 @@ def _regress(
     L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a backtracking search.
     """
     signs = np.where(positive, 1.0, -1.0)
+    weights = strength * weights
 
     def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margins = signs * (inputs @ point[:-1].astype(np.float32) + point[-1])
-        value = 0.5 * float(point[:-1] @ point[:-1])
-        value += strength * float(weights @ np.logaddexp(0, -margins))
-        pull = -strength * weights * signs * (0.5 - 0.5 * np.tanh(0.5 * margins))
-        slope = point[:-1] + pull.astype(np.float32) @ inputs
-        return value, np.append(slope, pull.sum())
+        return _loss(point, inputs, signs, weights)
 
     point = np.zeros(inputs.shape[1] + 1) if start is None else start
     value, gradient = loss(point)
@@ -203,6 +197,20 @@ def _regress(
         if step @ change > 0:
             past = [*past[1 - _MEMORY :], (step, change)]
     return point
+
+
+def _loss(
+    point: NDArray[np.float64],
+    inputs: NDArray[np.float32],
+    signs: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> tuple[float, NDArray[np.float64]]:
+    """Return what is minimised, and its gradient."""
+    margins = signs * (inputs @ point[:-1].astype(np.float32) + point[-1])
+    value = 0.5 * float(point[:-1] @ point[:-1]) + float(weights @ np.logaddexp(0, -margins))
+    pull = -weights * signs * (0.5 - 0.5 * np.tanh(0.5 * margins))
+    slope = point[:-1] + pull.astype(np.float32) @ inputs
+    return value, np.append(slope, pull.sum())
 
 
 def _towards(
