@@ -13,6 +13,8 @@ import numpy as np
 from edgehome.recognizer import tflite_file as tflite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from edgehome.recognizer.tflite_file import Operator, TfliteFile
@@ -34,26 +36,48 @@ def softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return powers
 
 
+def _relu6(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    clipped: NDArray[np.float32] = np.clip(values, _ZERO, _SIX)
+    return clipped
+
+
+def _hard_swish(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    gate: NDArray[np.float32] = np.clip(values / _SIX + _HALF, _ZERO, _ONE)
+    return values * gate
+
+
+def _swish(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values * sigmoid(values)
+
+
+_ACTIVATIONS: Mapping[int, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    tflite.FULLY_CONNECTED: _relu6,
+    tflite.HARD_SWISH: _hard_swish,
+    tflite.MUL: _swish,
+}
+"""By the operator that makes the hidden layer's output: the layer itself, or one behind it."""
+
+
 class Classifier:
     """The layers between a mean embedding and the logits."""
 
     def __init__(self, model: TfliteFile) -> None:
-        """Take a compiled file that has logits."""
-        makers = {index: operator for operator in model.operators for index in operator.outputs}
-        last = makers[model.signatures[0].outputs["logits"]]
-        middle = makers[last.inputs[0]]
-        self._swish = middle.code == tflite.HARD_SWISH
-        first = makers[middle.inputs[0]] if self._swish else middle
-        self._first, self._last = _Dense(model, first), _Dense(model, last)
+        """Take a compiled file that has logits; raises ModelError (`model_refused`)."""
+        made = model.signatures[0].outputs
+        try:
+            makers = {index: operator for operator in model.operators for index in operator.outputs}
+            last = makers[made["logits"]]
+            middle = makers[last.inputs[0]]
+            first = middle if middle.code == tflite.FULLY_CONNECTED else makers[middle.inputs[0]]
+            self._activation = _ACTIVATIONS[middle.code]
+            self._first, self._last = _Dense(model, first), _Dense(model, last)
+            self(np.zeros(model.tensors[made["embedding"]].shape[-1], np.float32))
+        except (LookupError, ValueError) as error:
+            raise tflite.refused("its classifier is not as edgehome writes it") from error
 
     def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits, (labels,), for a mean embedding, (width,)."""
-        hidden = self._first(embedding)
-        if self._swish:
-            hidden = hidden * np.clip(hidden / _SIX + _HALF, _ZERO, _ONE)
-        else:
-            hidden = np.clip(hidden, _ZERO, _SIX)
-        return self._last(hidden)
+        return self._last(self._activation(self._first(embedding)))
 
 
 class _Dense:

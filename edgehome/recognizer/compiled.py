@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgehome.types import ModelError
 
 if TYPE_CHECKING:
-    from edgehome.recognizer.tflite_file import TfliteFile
+    from edgehome.recognizer.tflite_file import Tensor, TfliteFile
 
-_RANK_OF_PICTURE = 4
+_RANK = 4
 _RANK_OF_VIDEO = 5
 
 
@@ -79,19 +80,64 @@ def read_interface(model: TfliteFile) -> Interface:
         )
     if "image" not in given or "embedding" not in made:
         raise _not_stream("it takes no image, or gives no embedding")
-    shape = model.tensors[given["image"]].shape
-    if len(shape) != _RANK_OF_PICTURE or shape[1] != shape[2] or shape[3] != 3:
-        raise _not_stream(f"its picture has shape {shape} instead of (1, size, size, 3)")
     logits = made.get("logits")
-    return Interface(
+    interface = Interface(
         image=given["image"],
-        size=shape[1],
+        size=_size(model.tensors[given["image"]]),
         states=tuple(State(n, i, made[n]) for n, i in given.items() if n in made),
         means=_means(model),
         inverse=given.get("inverse"),
         positions=tuple(i for n, i in given.items() if n.endswith("position")),
         logits=logits,
-        classes=model.tensors[logits].shape[-1] if logits is not None else 0,
+        classes=math.prod(model.tensors[logits].shape) if logits is not None else 0,
+    )
+    _check(model, interface)
+    return interface
+
+
+def _size(picture: Tensor) -> int:
+    """Return the height and width of the picture."""
+    shape = picture.shape
+    if picture.dtype != "i1" or len(shape) != _RANK or shape != (1, shape[1], shape[1], 3):
+        stored = picture.dtype or "a type that is not known"
+        raise _not_stream(f"its picture is {stored} {shape} instead of i1 (1, size, size, 3)")
+    return shape[1]
+
+
+def _check(model: TfliteFile, interface: Interface) -> None:
+    """Raise ModelError for tensors that are not of the type or the shape they are driven with."""
+    given = model.signatures[0].inputs
+    known = [interface.image, interface.inverse, *interface.positions]
+    known += [state.past for state in interface.states] + [m.earlier for m in interface.means]
+    strange = [name for name, index in given.items() if index not in known]
+    if strange:
+        raise _not_stream(f"it asks for {strange[0]!r}, which edgehome does not know")
+    for state in interface.states:
+        past, newest = model.tensors[state.past], model.tensors[state.newest]
+        if not _follow(past, newest):
+            raise _not_stream(
+                f"its state {state.name} is {past.dtype} {past.shape}, "
+                f"and its newest frame {newest.dtype} {newest.shape}"
+            )
+    numbers = {index: mean.width for mean in interface.means for index in (mean.now, mean.earlier)}
+    numbers |= {interface.inverse: 1, interface.logits: interface.classes}
+    numbers |= {index: math.prod(model.tensors[index].shape) for index in interface.positions}
+    for index, count in numbers.items():
+        tensor = None if index is None else model.tensors[index]
+        if tensor and (tensor.dtype != "f4" or math.prod(tensor.shape) != count or count < 1):
+            raise _not_stream(f"{tensor.name} is {tensor.dtype} {tensor.shape}, not {count} f4")
+
+
+def _follow(past: Tensor, newest: Tensor) -> bool:
+    """Whether the newest frame can be moved up into the past ones as it is."""
+    return (
+        past.dtype in {"i1", "f4"}
+        and (past.dtype, past.scale, past.zero_point)
+        == (newest.dtype, newest.scale, newest.zero_point)
+        and len(past.shape) == len(newest.shape) == _RANK
+        and (past.shape[0], *past.shape[2:]) == (newest.shape[0], *newest.shape[2:])
+        and 0 < newest.shape[1] <= past.shape[1]
+        and past.shape[1] % newest.shape[1] == 0
     )
 
 

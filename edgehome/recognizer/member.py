@@ -34,7 +34,7 @@ class Member:
     ) -> None:
         """Take the frames a second of this member, and the numbers in an embedding.
 
-        `classifier` is the model's own, for the windows in `shorter_s`.
+        `classifier` is the model's own, outside its graph, for the windows in `shorter_s`.
         """
         self.model = model
         self._width = width
@@ -56,13 +56,14 @@ class Member:
     def step(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return logits: of the model's own labels, window by window, and last of the heads."""
         window = self._window
-        parts = self.model.step(image, window.earlier, window.inverse, window.seen)
+        parts = self.model.step(image, window.earlier, window.inverse, window.place)
         window.add(parts)
         self.embedding = embedding = parts[: self._width]
         logits = []
-        if self._classifier is not None:
+        if self.model.classes:
             logits.append(self.model.logits())
-            means = [self._window.last(frames)[: self._width] for frames in self._shorter]
+        if self._classifier is not None:
+            means = [window.last(frames)[: self._width] for frames in self._shorter]
             logits += [self._classifier(mean) for mean in means]
         of_heads = [
             head.slope * head.score(statistics.add(embedding)) + head.offset

@@ -41,6 +41,11 @@ class Window:
         """Return one over the number of vectors in the window once the next is in."""
         return 1.0 / min(self.seen + 1, self.frames)
 
+    @property
+    def place(self) -> int:
+        """Return the next vector's place in the window, from 0."""
+        return min(self.seen, self.frames - 1)
+
     def add(self, vector: NDArray[np.float32]) -> None:
         """Take one vector, (width,); the oldest leaves a full window."""
         self._sum += vector

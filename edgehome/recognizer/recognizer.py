@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -135,37 +135,39 @@ class Recognizer:
         self.degraded = probe(data, self._delegate) if self._delegate else None
         interpreters = [self._open(data) for _ in range(self._size)]
         heads = self._heads(interface)
-        classifier = Classifier(graph) if interface.classes else None
+        shorter = self._shorter_s if interface.classes else ()
+        classifier = Classifier(graph) if shorter else None
         self._members = [
             Member(
                 StreamModel(interpreter, graph, interface),
                 rate=self.manifest.rate / self._size,
                 width=interface.width,
                 window_s=self._window_s,
-                shorter_s=self._shorter_s,
+                shorter_s=shorter,
                 classifier=classifier,
                 heads=heads,
             )
             for interpreter in interpreters
         ]
-        own = self.manifest.labels
-        windows = ("", *(f"@{seconds:g}s" for seconds in self._shorter_s)) if classifier else ()
-        self.labels = (*(f"{name}{w}" for w in windows for name in own), *(h.name for h in heads))
+        windows = ("", *(f"@{seconds:g}s" for seconds in shorter))
+        own = [f"{name}{window}" for window in windows for name in self.manifest.labels]
+        self.labels = (*own, *(head.name for head in heads))
 
     def _heads(self, interface: Interface) -> list[Head]:
         """Return the heads beside the model that fit; one that is broken keeps none from work."""
-        heads = []
+        heads: dict[str, Head] = {}
         for path in head_files(self._path):
             try:
                 head = read_head(path)
+                if head.embedding != self.manifest.embedding:
+                    continue
+                _check_head(path, head, interface.width, {*self.manifest.labels, *heads})
             except ModelError as error:
                 _log.warning("%s", error)
                 self.degraded = self.degraded or error.problem
                 continue
-            if head.embedding == self.manifest.embedding and head.width == interface.width:
-                heads.append(head)
-        taken = set(self.manifest.labels)
-        return [head for head in heads if head.name not in taken]
+            heads[head.name] = head
+        return list(heads.values())
 
     def _open(self, data: bytes) -> Any:  # noqa: ANN401
         """Open with the delegate, if one is asked for and works, or else on the CPU."""
@@ -181,8 +183,24 @@ class Recognizer:
 
 def _probabilities(members: list[list[NDArray[np.float32]]]) -> NDArray[np.float32]:
     """Return the probabilities that the members' averaged logits stand for."""
-    *windows, heads = (np.mean(logits, axis=0) for logits in zip(*members, strict=True))
+    averages = members[0]
+    if len(members) > 1:
+        averages = [np.mean(logits, axis=0) for logits in zip(*members, strict=True)]
+    *windows, heads = averages
     return np.concatenate([*(softmax(logits) for logits in windows), sigmoid(heads)])
+
+
+def _check_head(path: Path, head: Head, width: int, taken: Collection[str]) -> None:
+    """Raise ModelError (`head_unusable`) for one that does not fit the model beside it."""
+    if head.width != width:
+        why = f"takes embeddings of {head.width} numbers, the model's have {width}"
+        remedy = "Make it anew for this model, or take it out of the folder heads."
+    elif head.name in taken:
+        why = f"tells of {head.name!r}, which the model or another head already does"
+        remedy = "Give it another name, or take it out of the folder heads."
+    else:
+        return
+    raise ModelError("head_unusable", f"The head file {path} {why}, so it is not used.", remedy)
 
 
 def _check_fit(manifest: Manifest, interface: Interface) -> None:

@@ -50,6 +50,8 @@ class StreamModel:
         self._parts = [slice(*ends) for ends in pairwise(ends)]
         self.width = int(ends[-1])
         """Numbers in all means together."""
+        self.classes = interface.classes
+        """Labels of the model's own classifier; 0: it has none."""
 
     @property
     def carried_bytes(self) -> int:
@@ -80,11 +82,11 @@ class StreamModel:
             position()[...] = _code(position().shape[-1], place)
         self._interpreter.invoke()
         for past, newest in self._states:
-            _carry(past()[0], newest()[0])
+            _carry(past().reshape(-1), newest().reshape(-1))
         return np.concatenate([mean().reshape(-1) for mean in self._means])
 
     def logits(self) -> NDArray[np.float32]:
-        """Return the classifier's last word, (classes,), as a copy."""
+        """Return the last logits of the model's own classifier, (classes,), as a copy."""
         assert self._interface.logits is not None  # noqa: S101  (the caller has looked)
         values: NDArray[np.float32] = self._interpreter.get_tensor(self._interface.logits)
         return values.reshape(-1)
@@ -98,8 +100,10 @@ def _code(width: int, place: int) -> NDArray[np.float32]:
 
 
 def _carry(past: NDArray[Any], newest: NDArray[Any]) -> None:
-    """Move every frame of `past` one place up, and put the newest in the last."""
-    height = len(newest)
-    for start in range(0, len(past) - height, height):
-        past[start : start + height] = past[start + height : start + 2 * height]
-    past[-height:] = newest
+    """Move every frame of `past` one place up, and put the newest last; both flat.
+
+    Of arrays that overlap, numpy copies only flat ones without a copy in between.
+    """
+    size = len(newest)
+    past[:-size] = past[size:]
+    past[-size:] = newest

@@ -1,4 +1,4 @@
-"""Reads the few parts of a .tflite file that edgehome needs, and rewires its graph.
+"""Reads the few parts of a .tflite file that edgehome needs.
 
 A .tflite file is a FlatBuffer. The runtime's own generated reader costs 39 MB of resident memory
 to import, a third of what the vision worker may use, so this one reads the dozen fields needed
@@ -166,17 +166,17 @@ class TfliteFile:
         if data[4:8] != b"TFL3":
             raise refused("it is not a TensorFlow Lite file (the mark TFL3 is missing)")
         self._data = data
-        self._model = model = _Table(data, _read(data, "<I", 0))
+        model = _Table(data, _read(data, "<I", 0))
         subgraphs = model.tables(2)
         if not subgraphs:
             raise refused("it holds no graph")
-        self._subgraph = subgraphs[0]
+        subgraph = subgraphs[0]
         self._buffers = [self._extent(buffer) for buffer in model.tables(4)]
         codes = [self._code(table) for table in model.tables(1)]
-        self.tensors = [_tensor(table) for table in self._subgraph.tables(0)]
-        self.operators = [_operator(table, codes) for table in self._subgraph.tables(3)]
-        self.inputs = self._subgraph.numbers(1, "i")
-        self.outputs = self._subgraph.numbers(2, "i")
+        self.tensors = [_tensor(table) for table in subgraph.tables(0)]
+        self.operators = [_operator(table, codes) for table in subgraph.tables(3)]
+        self.inputs = subgraph.numbers(1, "i")
+        self.outputs = subgraph.numbers(2, "i")
         self.signatures = [_signature(t) for t in model.tables(7) if t.scalar(4, "<I") == 0]
         self._check_indices()
 
@@ -211,28 +211,6 @@ class TfliteFile:
         """Return the stored bytes of a weight; empty for a tensor that is computed."""
         start, count = self._buffers[self.tensors[index].buffer]
         return self._data[start : start + count]
-
-    def rewired(self, *, inputs: list[int], outputs: list[int], keep: set[int]) -> bytes:
-        """Return the file's bytes with other inputs and outputs and only some operators.
-
-        `keep` holds the positions of the operators that stay. Lists that grow are appended to
-        the file and the graph turned to them; those that shrink are shortened where they are; so
-        nothing else moves and the weights keep their alignment. The signatures, which would no
-        longer be true, are taken out: tensors are reached by their index.
-        """
-        changed = bytearray(self._data.ljust(len(self._data) + -len(self._data) % 4, b"\0"))
-        for number, tensors in ((1, inputs), (2, outputs)):
-            place = self._subgraph.place(number)
-            struct.pack_into("<I", changed, place, len(changed) - place)
-            changed += struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)
-        start, count = self._subgraph.vector(3)
-        offsets = _unpack(self._data, f"<{count}I", start)
-        for to, position in enumerate(sorted(keep)):
-            moved = 4 * (position - to)  # an offset counts from where it stands itself
-            struct.pack_into("<I", changed, start + 4 * to, offsets[position] + moved)
-        struct.pack_into("<I", changed, start - 4, len(keep))
-        struct.pack_into("<I", changed, self._model.vector(7)[0] - 4, 0)
-        return bytes(changed)
 
 
 def _tensor(table: _Table) -> Tensor:
