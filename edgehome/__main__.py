@@ -78,6 +78,7 @@ def _status(error: EdgehomeError) -> int:
 
 
 def _parser() -> Parser:
+    from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -99,8 +100,7 @@ def _parser() -> Parser:
     check.set_defaults(run=_check)
 
     _add_replay(commands)
-    _add_bench(commands)
-    _add_evaluate(commands)
+    add_measuring(commands, _default_config())
     add_models(commands, _default_config())
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
@@ -128,36 +128,6 @@ def _add_replay(commands: Commands) -> None:
     )
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     replay.set_defaults(run=_replay)
-
-
-def _add_bench(commands: Commands) -> None:
-    bench = commands.add_parser("bench", help="measure a model's speed and memory, side by side")
-    bench.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
-    bench.add_argument("-c", "--config", type=Path, default=_default_config())
-    bench.add_argument("--against", type=Path, help="another file to compare with, or the same")
-    bench.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
-    bench.add_argument("--json", action="store_true", help="one JSON object")
-    bench.set_defaults(run=_bench)
-
-
-def _add_evaluate(commands: Commands) -> None:
-    evaluate = commands.add_parser(
-        "evaluate",
-        help="measure how well a model and its heads tell labelled clips apart",
-        description="CLIPS.csv has the columns path (relative to it) and labels (several with "
-        "semicolons between), and may have group (clips of the same footage) and split.",
-    )
-    evaluate.add_argument("clips", type=Path, metavar="CLIPS.csv")
-    evaluate.add_argument("--folder", type=Path, help="where the clips lie (without: the list's)")
-    evaluate.add_argument("--split", default="", help="only clips of this split, such as val")
-    evaluate.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
-    evaluate.add_argument("-c", "--config", type=Path, default=_default_config())
-    evaluate.add_argument(
-        "--alarms", type=float, default=1.0, metavar="N",
-        help="false alarms an hour at which recall is told (%(default)s)",
-    )  # fmt: skip
-    evaluate.add_argument("--json", action="store_true", help="one JSON object, with every clip")
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -217,11 +187,12 @@ def _note_unchecked_labels(config: Config) -> None:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    from edgehome.configfile import required
     from edgehome.replay import START, JsonLines, Text, replay, terminal_progress
 
     config = Config()
     if options.config or not options.model:
-        config = _required_config(options.config or _default_config())
+        config = required(options.config or _default_config())
     failures = replay(
         options.clips,
         config,
@@ -230,31 +201,6 @@ def _replay(options: argparse.Namespace) -> int:
         emit=(JsonLines if options.json else Text)(sys.stdout),
         progress=terminal_progress,
     )
-    for failure in failures:
-        sys.stderr.write(f"edgehome: {failure}\n")
-    return _status(failures[0]) if failures else 0
-
-
-def _bench(options: argparse.Namespace) -> int:
-    from edgehome.bench import render, run_bench
-
-    model = options.model or _required_config(options.config).recognizer.model
-    result = run_bench(model, options.against, options.threads)
-    print(json.dumps(result) if options.json else render(result))
-    return 0
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from edgehome.clips import read_clips
-    from edgehome.evaluate import evaluate, render
-    from edgehome.replay import terminal_progress
-
-    clips = read_clips(options.clips, folder=options.folder, split=options.split)
-    model = options.model or _required_config(options.config).recognizer.model
-    result, failures = evaluate(
-        clips, model, alarms_an_hour=options.alarms, progress=terminal_progress
-    )
-    print(json.dumps(result) if options.json else render(result))
     for failure in failures:
         sys.stderr.write(f"edgehome: {failure}\n")
     return _status(failures[0]) if failures else 0
@@ -270,16 +216,6 @@ def _doctor(options: argparse.Namespace) -> int:
         text = json.dumps(finding.fields()) if options.json else render(finding, colours=colours)
         print(text, flush=True)
     return 0 if healthy else 1
-
-
-def _required_config(path: Path) -> Config:
-    from edgehome.configfile import ConfigInvalidError, check
-
-    config, errors = check(path)
-    if not config:
-        listing = "\n".join(str(error) for error in errors)
-        raise ConfigInvalidError("config_invalid", listing)
-    return config
 
 
 if __name__ == "__main__":

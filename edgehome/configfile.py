@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class ConfigInvalidError(EdgehomeError):
-    """Raised when neither the file nor a last known-good copy can be used."""
+    """Raised when there is no configuration that can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,15 @@ def check(path: Path) -> tuple[Config | None, list[ConfigError]]:
     """Return the file's configuration, or None and all its mistakes."""
     config, errors, _ = _read(path)
     return config, errors
+
+
+def required(path: Path) -> Config:
+    """Return the file's configuration. Raises ConfigInvalidError with all its mistakes."""
+    config, errors = check(path)
+    if not config:
+        listing = "\n".join(str(error) for error in errors)
+        raise ConfigInvalidError("config_invalid", listing)
+    return config
 
 
 def take(path: Path, state: Path) -> Config | Problem:

@@ -28,6 +28,7 @@ from edgehome.configfile import check
 from edgehome.delivery.board import not_allowed
 from edgehome.homeassistant import Topics, device_identity
 from edgehome.messages import Failure, Message, MessageError, Ready
+from edgehome.models.selftest import self_test_apart
 from edgehome.mqtt import FAILURE, Acknowledged, Client, Connected, Lost, Session
 from edgehome.process import WorkerProcess
 from edgehome.recognizer.manifest import read_manifest
@@ -83,6 +84,7 @@ def examine(config_file: Path, state: Path) -> Iterator[Finding]:
         yield Finding("config", "bad", message, "Run `edgehome check` and correct them.")
         config = Config()
     yield _model(config)
+    yield from _self_test(config.recognizer.model)
     yield from _vision(config)
     yield _broker(config, config_file.resolve().parent)
     yield _clock()
@@ -108,6 +110,22 @@ def _model(config: Config) -> Finding:
         return Finding("model", "good", f"{message}, as it should be")
     remedy = "Put a manifest beside it, docs/reference/models.md."
     return Finding("model", "poor", f"{message}, which nothing vouches for", remedy)
+
+
+def _self_test(model: Path) -> Iterator[Finding]:
+    """Hold the model against what it said in float32, where its manifest tells that."""
+    try:
+        found = self_test_apart(model)
+    except ModelError as error:
+        if error.problem.code == "model_crashed":
+            yield _bad("self-test", error.problem)
+        return
+    message = f"agrees with float32 to {found.correlation:.4f}, strays by {found.drift:.4f}"
+    if found.good:
+        yield Finding("self-test", "good", message)
+        return
+    remedy = "Import the model anew with --precision dyn, or use the one that ships with edgehome."
+    yield Finding("self-test", "bad", message, remedy)
 
 
 def _vision(config: Config) -> Iterator[Finding]:

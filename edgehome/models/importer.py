@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgehome.models.agreement import Agreement, outputs
 from edgehome.models.frames import scenes
 from edgehome.models.published_run import published_outputs
+from edgehome.models.selftest import LEAST_CORRELATION, packed
 from edgehome.movinet.calibrate import measure_ranges, tightened
 from edgehome.movinet.compiler import Form, Precision, compile_movinet
 from edgehome.movinet.original import Original, read_original
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 Step = Callable[[str], None]
 
-_INT8_CORRELATION = 0.99
-"""Of int8's logits with float32's, from which int8 is taken; Kinetics' A0 has 0.999."""
 _LEAST_CORRELATION = {"int8": 0.85, "dynamic": 0.97, "float16": 0.99, "float32": 0.99}
 """Of our float32 with the original, by how the original computes: its own errors are no fault.
 
@@ -62,7 +61,7 @@ class Imported:
             "file": str(self.path),
             "sha256": self.manifest["sha256"],
             "labels": len(self.manifest["labels"]),
-            **self.manifest["compiled"],
+            **{k: v for k, v in self.manifest["compiled"].items() if k != "reference"},
             "step_ratio": ratio,
         }
 
@@ -96,7 +95,8 @@ def import_model(source: Path, about: Described, wish: Wish, *, step: Step) -> I
     step("writing")
     agreement = {"with_float": asdict(with_float), "with_original": asdict(with_original)}
     manifest = _manifest(original, about, compiled, precision) | {
-        "compiled": _facts(original, wish, precision, data) | {"agreement": agreement}
+        "compiled": _facts(original, wish, precision, data)
+        | {"agreement": agreement, "reference": packed(reference)}
     }
     path = wish.folder / f"{wish.name}.tflite"
     _write(path, compiled, manifest)
@@ -135,12 +135,12 @@ def _choose(
         step(f"comparing {precision} with float32")
         compiled = _compile(original, precision, wish.form, pictures)
         agreement = Agreement.of(outputs(compiled, pictures), reference)
-        if agreement.correlation >= _INT8_CORRELATION:
+        if agreement.correlation >= LEAST_CORRELATION:
             return compiled, precision, agreement
     raise ModelError(
         "model_disagrees",
         f"Computed in {tried[-1]}, the model's logits correlate only to "
-        f"{agreement.correlation:.3f} with float32, where {_INT8_CORRELATION} is asked for.",
+        f"{agreement.correlation:.3f} with float32, where {LEAST_CORRELATION} is asked for.",
         "Import it with --precision dyn or --precision float32.",
     )
 

@@ -26,7 +26,7 @@ from models.build.network import Student
 from models.build.views import moments, view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edgehome.movinet.weights import Weight
     from models.build.footage import Clip
@@ -101,8 +101,8 @@ class Sampler:
         torch.manual_seed(plan.seed * 1_000_003 + step)
         views, fights = [], []
         for _ in range(plan.clips):
-            kind = self._kinds[random.choice(len(self._kinds), p=self._shares)]
-            clip = kind[random.integers(len(kind))]
+            kind = self._kinds[int(random.choice(len(self._kinds), p=self._shares))]
+            clip = kind[int(random.integers(len(kind)))]
             at = moments(len(clip.frames), clip.rate, plan.frames, random)
             views.append(view(clip.frames[at], plan.size_at(step), random))
             fights.append(float("fighting" in clip.labels))
@@ -113,7 +113,11 @@ class Distillation:
     """A student, its teacher, and how far they have come."""
 
     def __init__(
-        self, architecture: Architecture, teacher: dict[str, Weight], sampler: Sampler, plan: Plan
+        self,
+        architecture: Architecture,
+        teacher: Mapping[str, Weight],
+        sampler: Sampler,
+        plan: Plan,
     ) -> None:
         torch.manual_seed(plan.seed)
         self.teacher = Student(architecture).take(teacher).to(memory_format=torch.channels_last)
@@ -125,14 +129,14 @@ class Distillation:
         self.optimiser = torch.optim.AdamW(parameters, plan.rate, weight_decay=_WEIGHT_DECAY)
         self.scales = Scales()
         self.step = 0
-        self._sampler = sampler
+        self.sampler = sampler
         self._plan = plan
 
     def measure(self) -> None:
         """Find how much the teacher's channels vary."""
         maps: list[list[Tensor]] = []
         for step in range(_STATISTICS_STEPS):
-            views, _ = self._sampler.batch(2**31 - 1 - step)
+            views, _ = self.sampler.batch(2**31 - 1 - step)
             maps.append(self.teacher.maps(views))
         for level in zip(*maps, strict=True):
             deviation = torch.cat(level).std((0, 2, 3), keepdim=True)
@@ -146,7 +150,7 @@ class Distillation:
         """Make one step and return its losses."""
         for group in self.optimiser.param_groups:
             group["lr"] = self._plan.rate_at(self.step)
-        views, fights = self._sampler.batch(self.step)
+        views, fights = self.sampler.batch(self.step)
         with torch.no_grad():
             wanted = self.teacher.maps(views)
         losses = self._losses(self.student.maps(views), wanted, fights)

@@ -68,6 +68,7 @@ def _decode(path: Path, kept: Path) -> float:
 
 def _scaled(picture: av.VideoFrame) -> NDArray[np.uint8]:
     width = round(picture.width * LINES / picture.height)
-    image = picture.to_ndarray(width=width, height=LINES, format="rgb24", interpolation="AREA")
+    made = picture.to_ndarray(width=width, height=LINES, format="rgb24", interpolation="AREA")
+    image = made.astype(np.uint8, copy=False)
     spare = max(0, width - round(WIDEST * LINES))
     return image[:, spare // 2 : width - (spare - spare // 2)]

@@ -169,7 +169,7 @@ class Student(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Return embeddings (clips, frames, embedding) for (clips, frames, 3, size, size), 0 to 1."""
+        """Return embeddings, (clips, frames, embedding), of (clips, frames, 3, size, size)."""
         return self.maps(clips)[-1].mean((2, 3)).unflatten(0, clips.shape[:2])
 
     def maps(self, clips: Tensor) -> list[Tensor]:

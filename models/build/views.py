@@ -47,13 +47,14 @@ def view(images: NDArray[np.uint8], size: int, random: np.random.Generator) -> T
             align_corners=False,
         )
     else:
-        pictures = _centre(pictures, size)
+        pictures = centre(pictures, size)
         if random.random() < 0.5:
             pictures = pictures.flip(3)
     return _lit(pictures, random)
 
 
-def _centre(pictures: Tensor, size: int) -> Tensor:
+def centre(pictures: Tensor, size: int) -> Tensor:
+    """Return the square in the middle, (frames, 3, size, size), as a node sees it."""
     height, width = pictures.shape[2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -1,0 +1,98 @@
+"""`edgehome bench | evaluate`: arguments, and what is printed.
+
+Modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edgehome.configfile import required
+
+EX_DATAERR = 65
+
+
+def add_measuring(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the commands; `config` is the configuration that is read by default."""
+    _add_bench(commands, config)
+    _add_evaluate(commands, config)
+
+
+def _add_bench(commands: Any, config: Path) -> None:  # noqa: ANN401
+    bench = commands.add_parser("bench", help="measure a model's speed and memory, side by side")
+    bench.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
+    bench.add_argument("-c", "--config", type=Path, default=config)
+    bench.add_argument("--against", type=Path, help="another file to compare with, or the same")
+    bench.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
+    bench.add_argument(
+        "--selftest", action="store_true", help="instead: hold the model against its float32"
+    )
+    bench.add_argument("--json", action="store_true", help="one JSON object")
+    bench.set_defaults(run=_bench)
+
+
+def _add_evaluate(commands: Any, config: Path) -> None:  # noqa: ANN401
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure how well a model and its heads tell labelled clips apart",
+        description="CLIPS.csv has the columns path (relative to it) and labels (several with "
+        "semicolons between), and may have group (clips of the same footage) and split.",
+    )
+    evaluate.add_argument("clips", type=Path, metavar="CLIPS.csv")
+    evaluate.add_argument("--folder", type=Path, help="where the clips lie (without: the list's)")
+    evaluate.add_argument("--split", default="", help="only clips of this split, such as val")
+    evaluate.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
+    evaluate.add_argument("-c", "--config", type=Path, default=config)
+    evaluate.add_argument(
+        "--alarms", type=float, default=1.0, metavar="N",
+        help="false alarms an hour at which recall is told (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument("--json", action="store_true", help="one JSON object, with every clip")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from edgehome.bench import render, run_bench
+
+    model = options.model or required(options.config).recognizer.model
+    if options.selftest:
+        return _selftest(model, as_json=options.json)
+    result = run_bench(model, options.against, options.threads)
+    print(json.dumps(result) if options.json else render(result))
+    return 0
+
+
+def _selftest(model: Path, *, as_json: bool) -> int:
+    from edgehome.models.selftest import DRIFT_FRAMES, self_test_apart
+
+    found = self_test_apart(model)
+    if as_json:
+        print(json.dumps({**asdict(found), "good": found.good}))
+    else:
+        print(
+            f"{model.name}: agrees with float32 to {found.correlation:.4f} on {found.scenes} "
+            f"scenes, strays by {found.drift:.4f} in {DRIFT_FRAMES} frames: "
+            f"{'good' if found.good else 'NOT TO BE TRUSTED'}"
+        )
+    return 0 if found.good else EX_DATAERR
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from edgehome.clips import read_clips
+    from edgehome.evaluate import evaluate, render
+    from edgehome.replay import terminal_progress
+
+    clips = read_clips(options.clips, folder=options.folder, split=options.split)
+    model = options.model or required(options.config).recognizer.model
+    result, failures = evaluate(
+        clips, model, alarms_an_hour=options.alarms, progress=terminal_progress
+    )
+    print(json.dumps(result) if options.json else render(result))
+    for failure in failures:
+        sys.stderr.write(f"edgehome: {failure}\n")
+    return EX_DATAERR if failures else 0
