@@ -1,4 +1,4 @@
-"""Makes the model in the box. In the order of the commands:
+"""Makes the model in the box, in the order of the commands.
 
 scenes renders clips; distil teaches the network on them and on filmed ones, and goes on where it
 was stopped; export writes the .tflite file; heads (python -m models.build heads --help) teaches
@@ -28,6 +28,8 @@ SHARES = {"fighting": 0.4, "fall": 0.15, "normal": 0.45}
 RENDERED_SHARE = 0.2
 """How often from the rendered ones, whatever they show, on top of that."""
 _SEED = 1
+
+_log = logging.getLogger(__name__)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +76,7 @@ def _export(options: argparse.Namespace) -> None:
     settle(student, work.sampler, work.step)
     streams = pictures_of(clips, plan.size, _SEED)
     correlation = export(student.architecture, student.folded(), streams, options.out)
-    logging.info("%s: step %d, int8 agrees to %.4f", options.out, work.step, correlation)
+    _log.info("%s: step %d, int8 agrees to %.4f", options.out, work.step, correlation)
 
 
 def _prepared(options: argparse.Namespace, plan: Plan) -> tuple[Distillation, list[Clip]]:

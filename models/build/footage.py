@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LINES = 208
-"""Height at which frames are kept: a little more than the network's 172, so that crops are sharp."""
+"""Height at which frames are kept: more than the network's 172, so that crops are sharp."""
 WIDEST = 2.0
 """Width over height beyond which the sides are left out; the network sees a square."""
 

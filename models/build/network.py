@@ -82,6 +82,7 @@ class Convolution(_Normalised):
         self.norm = nn.BatchNorm2d(made, momentum=_BN_MOMENTUM)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return (frames, made, height / stride, width / stride)."""
         if self.stride > 1:
             x = _same(x, self.size, self.stride)
         x = self.norm(self.conv(x))
@@ -104,6 +105,7 @@ class Temporal(_Normalised):
         self.norm = nn.BatchNorm2d(channels, momentum=_BN_MOMENTUM)
 
     def forward(self, x: Tensor, clips: int) -> Tensor:
+        """Return the same shape, (clips * frames, channels, height, width)."""
         frames, channels, height, width = x.shape
         video = x.permute(0, 2, 3, 1).reshape(clips, frames // clips, height * width, channels)
         video = functional.pad(video, (0, 0, 0, 0, self.time - 1, 0)).permute(0, 3, 1, 2)
@@ -134,6 +136,7 @@ class Bottleneck(nn.Module):
         self.skip = Convolution(given, made, active=False) if around else None
 
     def forward(self, x: Tensor, clips: int) -> Tensor:
+        """Return (clips * frames, made, height / stride, width / stride)."""
         y = self.spatial(self.expand(x))
         if self.temporal is not None:
             y = self.temporal(y, clips)
