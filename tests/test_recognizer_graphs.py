@@ -1,129 +1,230 @@
-"""The recogniser on small models written here, with what the public file has not."""
+"""The recogniser against plain ways of driving the same small graphs: kinds, gates, members."""
 
 from __future__ import annotations
 
-import random
-from datetime import UTC, datetime
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from tiny_stream import CLASSES, COLOURS, SIZE, tiny_stream
+from movinet.driver import Driver
+from movinet.plain import run
+from small_model import (
+    CLASSES,
+    GATED,
+    PLACED,
+    SMALL,
+    WIDTH,
+    Array,
+    frames,
+    pictures,
+    place,
+    place_head,
+    small_model,
+    small_weights,
+    softmax,
+    steps,
+)
 
-from edgehome.recognizer.head import Head, HeadNotFoundError, find_head, softmax
-from edgehome.recognizer.interface import read_interface
-from edgehome.recognizer.litert import Recognizer
+from edgehome.heads.statistics import statistics_of
+from edgehome.movinet.architecture import Architecture
+from edgehome.movinet.compiler import Form, Precision
+from edgehome.recognizer.compiled import read_interface
+from edgehome.recognizer.litert import open_interpreter
+from edgehome.recognizer.recognizer import GAP_S, Recognizer
+from edgehome.recognizer.stream import StreamModel
 from edgehome.recognizer.tflite_file import TfliteFile
-from edgehome.recognizer.trim import trim
-from edgehome.types import Frame, ModelError
 
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-PICTURES = np.random.default_rng(0).integers(0, 256, (12, SIZE, SIZE, COLOURS), dtype=np.uint8)
+NETWORKS = pytest.mark.parametrize("network", [SMALL, GATED, PLACED], ids=["plain", "se", "pe"])
 
 
-def steps(model: bytes, tmp_path: Path) -> tuple[Recognizer, np.ndarray, list[np.ndarray]]:
-    path = tmp_path / "tiny.tflite"
-    path.write_bytes(model)
-    with Recognizer(path, threads=1, window_s=2.0) as recognizer:
-        scores, embeddings = [], []
-        for number, picture in enumerate(PICTURES):
-            frame = Frame(time_s=number / 5, at=AT, image=picture)
-            scores.append(recognizer.step(frame))
-            if recognizer.embedding is not None:
-                embeddings.append(recognizer.embedding)
-    return recognizer, np.stack(scores), embeddings
+def driven(data: bytes, images: Array, window: int) -> Array:
+    """Return the logits after every picture, by the driver of the compiler's own tests."""
+    driver, rows = Driver(data, window=window), []
+    for image in images:
+        driver.frames = min(driver.frames, window - 1)  # the place in the window
+        rows.append(driver.step(image)["logits"][0])
+    return np.stack(rows)
 
 
-@pytest.mark.parametrize("activation", ["RELU", "RELU6", "HARD_SWISH", "SWISH"])
-def test_every_activation_known_is_computed_as_the_runtime_does(
-    activation: str, tmp_path: Path
+@pytest.mark.parametrize("form", ["cpu", "tpu"])
+@pytest.mark.parametrize("precision", ["float32", "dyn", "int8"])
+@NETWORKS
+def test_every_kind_of_graph_gives_what_plain_driving_gives(
+    tmp_path: Path, network: Architecture, precision: Precision, form: Form
 ) -> None:
-    """The file's own logits of one frame are compared when it is opened; here, of ten."""
-    model = tiny_stream(activation=activation)
-    recognizer, scores, embeddings = steps(model, tmp_path)
-    assert recognizer.pooling == "window"
-    graph = TfliteFile(model)
-    head = Head(graph, find_head(graph, read_interface(graph)))
-    assert np.allclose(scores[9], softmax(head(np.mean(embeddings[:10], axis=0))), atol=1e-5)
-    # With the runtime: the mean embedding of ten equal frames is that of one.
-    last = own_logits(model, [PICTURES[0]] * 10)
-    same = np.square(PICTURES[0].mean(axis=(0, 1)) / 255).astype(np.float32)
-    assert np.allclose(head(same), last, rtol=1e-4, atol=1e-4)
+    """A window of ten, its gates' means and codes of place included, seen to fill and to slide."""
+    data, images = small_model(network, precision, form), pictures(35)
+    with Recognizer(place(tmp_path, data), threads=1, window_s=2.0) as recognizer:
+        scores = steps(recognizer, images)
+    assert np.allclose(scores, softmax(driven(data, images, 10)), atol=1e-5)
 
 
-def own_logits(model: bytes, pictures: list[np.ndarray]) -> np.ndarray:
-    """Return what the runtime makes of a whole file, its sums kept as it likes."""
-    from edgehome.recognizer.litert import open_interpreter
-    from edgehome.recognizer.stream import StreamModel
+@NETWORKS
+def test_within_its_window_a_stream_is_the_whole_clip_seen_at_once(
+    tmp_path: Path, network: Architecture
+) -> None:
+    """In numpy and float64: no states, no sums, no folding."""
+    images = pictures(9)
+    with Recognizer(place(tmp_path, small_model(network)), threads=1, window_s=2.0) as recognizer:
+        scores = steps(recognizer, images)
+    expected = run(network, small_weights(network), images / 255)["logits"]
+    assert np.allclose(scores, softmax(expected), atol=1e-4)
 
-    graph = TfliteFile(model)
-    interface = read_interface(graph)
-    interpreter = open_interpreter(model, threads=1)
-    whole = StreamModel(
-        interpreter=interpreter, graph=graph, interface=interface, low=0.0, high=1.0
+
+@pytest.mark.parametrize("form", ["cpu", "tpu"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_before_the_first_frame_every_state_is_what_zero_is_stored_as(
+    form: Form, precision: Precision
+) -> None:
+    data = small_model(SMALL, precision, form)
+    graph = TfliteFile(data)
+    interface, interpreter = read_interface(graph), open_interpreter(data, threads=1)
+    model = StreamModel(interpreter, graph, interface)
+    model.step(pictures(1)[0], np.zeros(model.width, np.float32), 1.0, 0)
+    zeros = [-128 if precision == "int8" else 0] * len(interface.states)
+    found = [np.unique(interpreter.get_tensor(state.past)).tolist() for state in interface.states]
+    assert all(len(values) > 1 for values in found)
+    model.forget()
+    found = [np.unique(interpreter.get_tensor(state.past)).tolist() for state in interface.states]
+    assert found == [[zero] for zero in zeros]
+    assert model.carried_bytes == sum(
+        interpreter.get_tensor(state.past).nbytes for state in interface.states
     )
-    whole.zero(interface.states)
-    for picture in pictures:
-        whole.step(picture)
-    return whole.read(interface.logits)
 
 
-def test_a_step_that_is_not_known_leads_to_resetting(tmp_path: Path) -> None:
-    recognizer, scores, embeddings = steps(tiny_stream(activation="TANH"), tmp_path)
-    assert recognizer.pooling == "reset"
-    assert scores.shape == (len(PICTURES), CLASSES)
-    assert np.allclose(scores.sum(axis=1), 1, atol=1e-5)
-    assert embeddings == []
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_states_hold_the_newest_frames_the_oldest_first(precision: Precision) -> None:
+    data = small_model(SMALL, precision)
+    graph = TfliteFile(data)
+    interface, interpreter = read_interface(graph), open_interpreter(data, threads=1)
+    model = StreamModel(interpreter, graph, interface)
+    model.forget()
+    given: dict[str, list[Array]] = {state.name: [] for state in interface.states}
+    for image in pictures(7):
+        model.step(image, np.zeros(model.width, np.float32), 1.0, 0)
+        for state in interface.states:
+            given[state.name].append(interpreter.get_tensor(state.newest)[0])
+    depths = set()
+    for state in interface.states:
+        past = interpreter.get_tensor(state.past)[0]
+        depth = len(past) // len(given[state.name][0])
+        depths.add(depth)
+        assert np.array_equal(past, np.concatenate(given[state.name][-depth:]))
+    assert depths == {2, 4}
 
 
-def test_probabilities_are_not_squeezed_a_second_time(tmp_path: Path) -> None:
-    with_softmax = steps(tiny_stream(ends_in="SOFTMAX"), tmp_path)
-    without = steps(tiny_stream(), tmp_path)
-    assert np.allclose(with_softmax[1], without[1], atol=1e-6)
+def test_a_model_without_a_classifier_tells_what_its_heads_tell(tmp_path: Path) -> None:
+    data, images = small_model(replace(SMALL, classes=0)), pictures(6)
+    model = place(tmp_path, data, labels=[])
+    head = place_head(model, "fall")
+    with Recognizer(model, threads=1, shorter_s=(1.0,)) as recognizer:
+        assert recognizer.labels == ("fall",)
+        scores, seen = [], []
+        for frame in frames(images):
+            scores.append(recognizer.step(frame))
+            seen.append(recognizer.embedding)
+    expected = [
+        head.probability(statistics_of(np.stack(seen[max(0, n - 4) : n + 1]), head.statistics))
+        for n in range(6)
+    ]
+    assert np.allclose(scores, np.array(expected)[:, np.newaxis], atol=1e-6)
+    assert np.shape(seen) == (6, WIDTH)
 
 
-def test_a_sigmoid_at_the_end_gives_independent_probabilities(tmp_path: Path) -> None:
-    scores = steps(tiny_stream(ends_in="LOGISTIC"), tmp_path)[1]
-    assert ((scores > 0) & (scores < 1)).all()
-    assert not np.allclose(scores.sum(axis=1), 1, atol=0.01)
+def test_a_model_with_neither_classifier_nor_heads_still_gives_embeddings(tmp_path: Path) -> None:
+    model = place(tmp_path, small_model(replace(SMALL, classes=0)), labels=[])
+    with Recognizer(model, threads=1) as recognizer:
+        assert recognizer.embedding is None
+        assert steps(recognizer, pictures(2)).shape == (2, 0)
+        assert recognizer.embedding is not None
+        assert recognizer.embedding.shape == (WIDTH,)
 
 
-@pytest.mark.parametrize("image", ["INT8", "UINT8"])
-def test_a_quantised_picture_gives_what_a_float_one_does(image: str, tmp_path: Path) -> None:
-    quantised = steps(tiny_stream(image=image, name="frame"), tmp_path)
-    assert np.allclose(quantised[1], steps(tiny_stream(), tmp_path)[1], atol=1e-4)
+@pytest.mark.parametrize("jump_s", [GAP_S + 0.1, 3600.0, -0.1])
+@NETWORKS
+def test_a_gap_makes_it_begin_anew(tmp_path: Path, network: Architecture, jump_s: float) -> None:
+    model = place(tmp_path, small_model(network))
+    place_head(model, "fall")
+    with Recognizer(model, threads=1, shorter_s=(1.0,), ensemble=2) as recognizer:
+        fresh = steps(recognizer, pictures(5, seed=1))
+        steps(recognizer, pictures(11))
+        last_s = 10 / 5
+        again = frames(pictures(5, seed=1), start_s=last_s + jump_s)
+        assert np.array_equal([recognizer.step(frame) for frame in again], fresh)
+        steps(recognizer, pictures(11))
+        late = frames(pictures(5, seed=1), start_s=last_s + GAP_S - 0.1)
+        assert not np.allclose([recognizer.step(frame) for frame in late], fresh, atol=1e-3)
 
 
-def test_a_picture_of_another_type_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError) as caught:
-        steps(tiny_stream(image="INT16"), tmp_path)
-    assert caught.value.problem.code == "model_refused"
+# Members that take turns.
 
 
-def test_pools_inside_the_graph_are_set_to_zero_once_a_window(tmp_path: Path) -> None:
-    """The tiny model's embedding is the frame's colour times the pool's: its square when alone."""
-    embeddings = steps(tiny_stream(), tmp_path)[2]
-    colours = (PICTURES.mean(axis=(1, 2)) / 255).astype(np.float32)
-    assert np.allclose(embeddings[0], colours[0] ** 2, atol=1e-5)
-    assert np.allclose(embeddings[9], colours[9] * colours[:10].mean(axis=0), atol=1e-5)
-    assert np.allclose(embeddings[10], colours[10] ** 2, atol=1e-5)
+def by_hand(data: bytes, images: Array, window: int, members: int) -> Array:
+    """Return the probabilities of an ensemble: each member's own frames, logits averaged."""
+    shares = [driven(data, images[first::members], window) for first in range(members)]
+    rows = []
+    for number in range(len(images)):
+        last = [shares[m][(number - m) // members] for m in range(min(members, number + 1))]
+        rows.append(softmax(np.mean(last, axis=0)))
+    return np.stack(rows)
 
 
-def test_a_damaged_file_is_refused_in_words_and_never_hangs_the_reader() -> None:
-    """4,000 files with bytes changed or missing, none of which reaches an interpreter."""
-    model, dice, refused = tiny_stream(activation="SWISH"), random.Random(7), 0
-    for _ in range(4000):
-        damaged = bytearray(model)
-        for _ in range(dice.randint(1, 3)):
-            damaged[dice.randrange(8, len(damaged))] = dice.randrange(256)
-        if dice.random() < 0.1:
-            del damaged[dice.randrange(len(damaged)) :]
-        try:
-            graph = TfliteFile(bytes(damaged))
-            interface = read_interface(graph)
-            found = find_head(graph, interface)
-            Head(graph, found)
-            trim(graph, interface, found.embedding)
-        except (ModelError, HeadNotFoundError):
-            refused += 1
-    assert 2000 < refused < 4000
+@pytest.mark.parametrize("members", [2, 3])
+@NETWORKS
+def test_an_ensemble_averages_the_logits_of_members_that_see_every_other_frame(
+    tmp_path: Path, network: Architecture, members: int
+) -> None:
+    """A window of 2.4 s has 12 frames, of which each member sees its share."""
+    data, images = small_model(network), pictures(40)
+    model = place(tmp_path, data)
+    with Recognizer(model, threads=1, window_s=2.4, ensemble=members) as recognizer:
+        scores = steps(recognizer, images)
+    assert np.allclose(scores, by_hand(data, images, 12 // members, members), atol=1e-5)
+    with Recognizer(model, threads=1, window_s=2.4) as alone:
+        assert not np.allclose(scores, steps(alone, images), atol=1e-3)
+
+
+def test_an_ensemble_of_two_runs_one_graph_a_frame_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: Counter[int] = Counter()
+    step = StreamModel.step
+
+    def counted(self: StreamModel, *given: Any) -> Array:
+        made[id(self)] += 1
+        return step(self, *given)
+
+    monkeypatch.setattr(StreamModel, "step", counted)
+    with Recognizer(place(tmp_path, small_model()), threads=1, ensemble=2) as recognizer:
+        steps(recognizer, pictures(20))
+        assert sorted(made.values()) == [10, 10]
+        assert recognizer.warm == 10 / 25  # of ten seconds at half the rate
+
+
+def test_an_ensemble_s_heads_and_shorter_windows_are_averaged_too(tmp_path: Path) -> None:
+    """0.8 s are two frames of each member."""
+    data, images = small_model(), pictures(12)
+    model = place(tmp_path, data)
+    head = place_head(model, "fall", window_s=0.8)
+    with Recognizer(model, threads=1, ensemble=2, shorter_s=(0.8,)) as recognizer:
+        scores = steps(recognizer, images)
+    shorter = scores[:, CLASSES : 2 * CLASSES]
+    assert np.allclose(shorter, by_hand(data, images, 2, 2), atol=1e-5)
+    embeddings = member_embeddings(data, images)
+    last = [embeddings[m][max(0, (11 - m) // 2 - 1) : (11 - m) // 2 + 1] for m in range(2)]
+    logits = [
+        head.slope * head.score(statistics_of(e, head.statistics)) + head.offset for e in last
+    ]
+    assert scores[-1, -1] == pytest.approx(1 / (1 + np.exp(-np.mean(logits))), abs=1e-5)
+
+
+def member_embeddings(data: bytes, images: Array) -> list[Array]:
+    """Return the embeddings that each of two members makes of its frames."""
+    found = []
+    for first in range(2):
+        driver = Driver(data)
+        found.append(np.stack([driver.step(image)["embedding"][0] for image in images[first::2]]))
+    return found
