@@ -103,8 +103,8 @@ def place(folder: Path, data: bytes, **changed: Any) -> Path:
     return path
 
 
-def place_head(model: Path, name: str, **changed: Any) -> Head:
-    """Write a head of random numbers beside a model."""
+def place_head(model: Path, name: str, *, file: str = "", **changed: Any) -> Head:
+    """Write a head of random numbers beside a model, into a file of its own name or another."""
     numbers = 3 * WIDTH
     random = np.random.default_rng(sum(name.encode()))
     head = Head(
@@ -124,7 +124,7 @@ def place_head(model: Path, name: str, **changed: Any) -> Head:
     head = replace(head, **changed)
     folder = model.parent / "heads"
     folder.mkdir(exist_ok=True)
-    write_head(folder / f"{name}.json", head)
+    write_head(folder / f"{file or name}.json", head)
     return head
 
 

@@ -72,7 +72,7 @@ class Classifier:
             self._activation = _ACTIVATIONS[middle.code]
             self._first, self._last = _Dense(model, first), _Dense(model, last)
             self(np.zeros(model.tensors[made["embedding"]].shape[-1], np.float32))
-        except (LookupError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise tflite.refused("its classifier is not as edgehome writes it") from error
 
     def __call__(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
