@@ -19,6 +19,7 @@ from edgehome.footage import watch_clip
 from edgehome.heads.head import Head, write_head
 from edgehome.heads.selection import Taught, choose, make_head
 from edgehome.recognizer.recognizer import Recognizer
+from models.build.rendered import PERSONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,10 +54,8 @@ CARDS: Mapping[str, Mapping[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the heads and return an exit status. Raises EdgehomeError for files that are wrong."""
     options = _parser().parse_args(arguments)
-    clips = {"fall": read_clips(options.clips, split=options.split)}
-    clips["fighting"] = clips["fall"]
-    folder = options.clips.parent
-    clips["person"] = read_clips(options.person, folder=folder, split=options.split)
+    listed = [clip for path in options.clips for clip in read_clips(path, split=options.split)]
+    clips = {"fall": listed, "fighting": listed, "person": _persons(options)}
     wanted = {name: clips[name] for name in options.heads}
     paths = {clip.path for listed in wanted.values() for clip in listed if clip.labels}
     views: dict[Path, list[Sequence[NDArray[np.float32]]]] = {}
@@ -73,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.build heads", description=__doc__)
-    parser.add_argument("--clips", type=Path, required=True, help="a list of labelled clips")
+    parser.add_argument(
+        "--clips", type=Path, action="append", required=True, help="a list of clips; repeatable"
+    )
     parser.add_argument("--person", type=Path, default=PERSON, help="where persons are seen")
     parser.add_argument("--split", default="train", help="(%(default)s)")
     parser.add_argument("--model", type=Path, action="append", required=True, help="repeatable")
@@ -82,6 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--alarms", type=float, default=1.0, help="wished, an hour (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the head files")
     return parser
+
+
+def _persons(options: argparse.Namespace) -> list[LabelledClip]:
+    """Return the filmed clips of the first list, and those of lists with one of persons beside."""
+    first, *others = options.clips
+    clips = read_clips(options.person, folder=first.parent, split=options.split)
+    for beside in (listing.with_name(PERSONS) for listing in others):
+        clips += read_clips(beside, split=options.split)
+    return clips
 
 
 def _watch(
