@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_stream import COLOURS, SIZE, tiny_stream
+from small_model import SMALL, pictures, place, small_model, steps
 
-from edgehome.recognizer.litert import Recognizer
-from edgehome.types import Frame
+from edgehome.recognizer.recognizer import Recognizer
 
 SOURCES = {
     "no_entry_point": "int nothing(void) { return 0; }",
@@ -28,11 +26,9 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tiny.tflite"
-    path.write_bytes(tiny_stream())
-    return path
+@pytest.fixture(scope="module", params=["cpu", "tpu"])
+def model(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    return place(tmp_path_factory.mktemp("model"), small_model(SMALL, "int8", request.param))
 
 
 def library(folder: Path, source: str) -> str:
@@ -45,19 +41,21 @@ def library(folder: Path, source: str) -> str:
     return str(made)
 
 
-def opened_on_the_cpu(model: Path, delegate: str) -> str:
+def opened_on_the_cpu(model: Path, delegate: str, ensemble: int = 1) -> str:
     """Return what is said of the delegate, having seen that the model runs without it."""
-    with Recognizer(model, threads=1, delegate=delegate) as recognizer:
+    with Recognizer(model, threads=1, delegate=delegate, ensemble=ensemble) as recognizer:
         assert recognizer.degraded is not None
         assert recognizer.degraded.code == "delegate_unusable"
-        image = np.full((SIZE, SIZE, COLOURS), 9, np.uint8)
-        scores = recognizer.step(Frame(time_s=0.0, at=datetime.now(UTC), image=image))
-        assert scores.sum() == pytest.approx(1)
+        with Recognizer(model, threads=1, ensemble=ensemble) as without:
+            expected = steps(without, pictures(3))
+        assert np.array_equal(steps(recognizer, pictures(3)), expected)
         return recognizer.degraded.message
 
 
-def test_a_library_that_is_not_there_leaves_the_cpu_to_work(model: Path) -> None:
-    assert "cannot open shared object file" in opened_on_the_cpu(model, "libmissing.so.1")
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_library_that_is_not_there_leaves_the_cpu_to_work(model: Path, ensemble: int) -> None:
+    said = opened_on_the_cpu(model, "libmissing.so.1", ensemble)
+    assert "cannot open shared object file" in said
 
 
 @pytest.mark.parametrize(
@@ -79,5 +77,9 @@ def test_a_library_that_works_is_used(model: Path, tmp_path: Path, shared: Path)
     source = shared / "harness" / "pi" / "fake_edgetpu.c"
     if not source.is_file():
         pytest.skip(f"no {source}")
-    with Recognizer(model, threads=1, delegate=library(tmp_path, source.read_text())) as opened:
-        assert opened.degraded is None
+    delegate = library(tmp_path, source.read_text())
+    with Recognizer(model, threads=1, delegate=delegate, ensemble=2) as recognizer:
+        assert recognizer.degraded is None
+        scores = steps(recognizer, pictures(3))
+    with Recognizer(model, threads=1, ensemble=2) as without:
+        assert np.allclose(scores, steps(without, pictures(3)), atol=0.02)
