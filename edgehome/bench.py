@@ -14,7 +14,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from edgehome.memory import resident_mb, supervisor_mb
 from edgehome.movinet.published import pixel_values, read_published
 from edgehome.recognizer.compiled import read_interface
 from edgehome.recognizer.litert import open_interpreter, runtime_version
@@ -41,40 +41,36 @@ FRAMES_A_TURN = 25
 """Steps that A or B makes before it is the other's turn."""
 _WARM_UP_FRAMES = 10
 _PICTURES = 8
-_SUPERVISOR = """
-import sys, time
-from pathlib import Path
-import edgehome.app
-from edgehome.config.types import MqttConfig
-from edgehome.delivery import Delivery
-nobody = MqttConfig(host="127.0.0.1", port=1)
-with Delivery(mqtt=nobody, base="edgehome/bench", outbox=Path(sys.argv[1])) as delivery:
-    began_s = delivery.status().progress_s
-    while delivery.status().progress_s == began_s:
-        time.sleep(0.05)
-    print(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0])
-"""
-"""Broker apart, since a benchmark has none: a connection takes half a megabyte more."""
+_ENSEMBLE = "ensemble of "
 
 
 def run_bench(
-    model: Path, against: Path | None = None, threads: int = 2, rounds: int = 10
+    model: Path,
+    against: Path | None = None,
+    *,
+    ensemble: int = 1,
+    threads: int = 2,
+    rounds: int = 10,
 ) -> Mapping[str, object]:
     """Return times, memory and their ratios, ready for JSON.
 
     Without `against`, B is the bare invoke of the same graph: what is above 1 is our overhead.
-
-    Raises ModelError when one of the files cannot be used.
+    With an `ensemble` above 1, A is that and B the model alone. Raises ModelError when one of the
+    files cannot be used.
     """
-    other = (_way_of(against), against) if against else ("invoke", model)
-    a, b = compare(("recognizer", model), other, threads=threads, rounds=rounds)
+    if against:
+        other = (_way_of(against), against)
+    else:
+        other = ("invoke" if ensemble == 1 else "recognizer", model)
+    way = _ENSEMBLE + str(ensemble) if ensemble > 1 else "recognizer"
+    a, b = compare((way, model), other, threads=threads, rounds=rounds)
     return {
         "ratio": round(a["median_ms"] / b["median_ms"], 3),
         "ratio_min": round(a["min_ms"] / b["min_ms"], 3),
         "threads": threads,
         "frames": rounds * FRAMES_A_TURN,
         "runtime": runtime_version(),
-        "supervisor_mb": _supervisor_mb(),
+        "supervisor_mb": supervisor_mb(),
         "a": a,
         "b": b,
     }
@@ -105,14 +101,6 @@ def render(result: Mapping[str, Any]) -> str:
             f"{way['model']}, {way['way']}"
         )
     return "\n".join(lines)
-
-
-def _supervisor_mb() -> float:
-    """Return the resident memory of a process with all that the supervisor has, in MB."""
-    with tempfile.TemporaryDirectory(prefix="edgehome-bench-") as folder:
-        command = [sys.executable, "-c", _SUPERVISOR, f"{folder}/outbox.db"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return round(int(done.stdout) / 1024, 1)
 
 
 class _Run:
@@ -173,15 +161,17 @@ class _Run:
         return answer
 
 
-def _recognizer_way(stack: ExitStack, model: Path, threads: int) -> tuple[Step, dict[str, Any]]:
-    recognizer = stack.enter_context(Recognizer(model, threads=threads))
+def _recognizer_way(
+    stack: ExitStack, model: Path, threads: int, ensemble: int = 1
+) -> tuple[Step, dict[str, Any]]:
+    recognizer = stack.enter_context(Recognizer(model, threads=threads, ensemble=ensemble))
     rate, at = recognizer.manifest.rate, datetime.now(UTC)
 
     def step(number: int, picture: NDArray[np.uint8]) -> None:
         recognizer.step(Frame(time_s=number / rate, at=at, image=picture))
 
     return step, {
-        "way": "edgehome",
+        "way": "edgehome" if ensemble == 1 else f"edgehome, an ensemble of {ensemble}",
         "state_bytes": recognizer.state_bytes,
         "size": recognizer.manifest.size,
     }
@@ -222,7 +212,17 @@ def _invoke_way(_stack: ExitStack, model: Path, threads: int) -> tuple[Step, dic
     return step, {"way": "invoke alone", "state_bytes": 0, "size": size}
 
 
-_WAYS = {"recognizer": _recognizer_way, "signature": _signature_way, "invoke": _invoke_way}
+_WAYS: Mapping[str, Callable[[ExitStack, Path, int], tuple[Step, dict[str, Any]]]] = {
+    "recognizer": _recognizer_way,
+    "signature": _signature_way,
+    "invoke": _invoke_way,
+}
+
+
+def _opened(way: str, stack: ExitStack, model: Path, threads: int) -> tuple[Step, dict[str, Any]]:
+    if way.startswith(_ENSEMBLE):
+        return _recognizer_way(stack, model, threads, int(way.removeprefix(_ENSEMBLE)))
+    return _WAYS[way](stack, model, threads)
 
 
 def _way_of(model: Path) -> str:
@@ -240,11 +240,6 @@ def _way_of(model: Path) -> str:
     return "recognizer"
 
 
-def _rss_mb() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
 def _say(answer: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
@@ -255,7 +250,7 @@ def _serve(arguments: Sequence[str]) -> None:
     way, model, threads = arguments
     with ExitStack() as stack:
         try:
-            step, about = _WAYS[way](stack, Path(model), int(threads))
+            step, about = _opened(way, stack, Path(model), int(threads))
         except ModelError as error:
             problem = error.problem
             _say({"problem": [problem.code, problem.message, problem.remedy]})
@@ -273,7 +268,7 @@ def _serve(arguments: Sequence[str]) -> None:
                 step(number, pictures[number % _PICTURES])
                 times_ms.append((time.perf_counter() - began_s) * 1000)
                 number += 1
-            _say({"times_ms": times_ms, "rss_mb": round(_rss_mb(), 1)})
+            _say({"times_ms": times_ms, "rss_mb": round(resident_mb(), 1)})
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ def _add_bench(commands: Any, config: Path) -> None:  # noqa: ANN401
     bench.add_argument("--against", type=Path, help="another file to compare with, or the same")
     bench.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
     bench.add_argument(
+        "--ensemble", type=int, default=1, metavar="N", help="compare N members with one"
+    )
+    bench.add_argument(
         "--selftest", action="store_true", help="instead: hold the model against its float32"
     )
     bench.add_argument("--json", action="store_true", help="one JSON object")
@@ -62,7 +65,7 @@ def _bench(options: argparse.Namespace) -> int:
     model = options.model or required(options.config).recognizer.model
     if options.selftest:
         return _selftest(model, as_json=options.json)
-    result = run_bench(model, options.against, options.threads)
+    result = run_bench(model, options.against, ensemble=options.ensemble, threads=options.threads)
     print(json.dumps(result) if options.json else render(result))
     return 0
 

@@ -57,6 +57,7 @@ ALLOWED = {
     "edgehome.heads": {"edgehome.types", "edgehome.heads"},
     "edgehome.labels": {"edgehome.types", "edgehome.recognizer.manifest"},
     "edgehome.wakeup": set(),
+    "edgehome.memory": set(),
 }  # fmt: skip
 """A module or package and the modules of ours that it may import."""
 
