@@ -53,15 +53,7 @@ def replay(
     tally = _Tally()
     failures: list[CameraError] = []
     numbers = count(1)
-    settings = config.recognizer
-    with Recognizer(
-        model,
-        threads=settings.threads,
-        delegate=settings.delegate,
-        window_s=settings.window_s,
-        shorter_s=shorter_windows(config),
-        ensemble=settings.ensemble,
-    ) as recognizer:
+    with _recognizer(model, config) as recognizer:
         for clip in clips:
             node = _fresh_node(config, start, numbers, recognizer)
             try:
@@ -104,6 +96,18 @@ class _Tally:
             },
             "wall_s": round(wall_s, 2),
         }
+
+
+def _recognizer(model: Path, config: Config) -> Recognizer:
+    settings = config.recognizer
+    return Recognizer(
+        model,
+        threads=settings.threads,
+        delegate=settings.delegate,
+        window_s=settings.window_s,
+        shorter_s=shorter_windows(config),
+        ensemble=settings.ensemble,
+    )
 
 
 def _fresh_node(

@@ -46,7 +46,7 @@ A list. `name` and `when` are needed. What a rule does from frame to frame is in
 def default_of(field: Field[Any]) -> str:
     """Return a default as it would be written in the file."""
     value = field.default
-    if field.name.endswith("_s"):
+    if isinstance(value, float) and field.name.endswith("_s"):
         return f"`{value:g}s`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -124,6 +124,10 @@ def test_every_mistake_is_told_at_once_in_order_with_its_place() -> None:
         ("rules: [{name: A, when: slapping, for: 3 sec}]", "1:40", "not a unit of time"),
         ("camera: {source: 'ftp://x/y'}", "1:18", "does not know ftp://"),
         ("mqtt: {tls: maybe}", "1:13", "neither true nor false"),
+        ("recognizer: {ensemble: 0}", "1:24", "'0' is out of range; 1 to 4"),
+        ("recognizer: {ensemble: 1.5}", "1:24", "whole number"),
+        ("rules: [{name: A, when: slapping, window: 3}]", "1:43", "did you mean '3s'?"),
+        ("rules: [{name: A, when: slapping, window: 0s}]", "1:43", "500ms to 60s"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, place: str, words: str) -> None:
@@ -148,6 +152,21 @@ def test_labels_are_not_checked_when_the_model_is_not_there() -> None:
 )
 def test_a_clip_as_a_camera_is_relative_to_the_file_too(written: str, meant: str) -> None:
     assert config_of(f"camera: {{source: '{written}'}}").camera.source == meant
+
+
+def test_a_rule_may_look_back_less_far_than_the_recogniser_but_not_further() -> None:
+    rules = "rules: [{name: A, when: slapping, window: 3s}, {name: B, when: slapping}]"
+    config = config_of(f"recognizer: {{window: 3s, ensemble: 2}}\n{rules}")
+    assert [rule.window_s for rule in config.rules] == [3.0, None]
+    assert config.recognizer.ensemble == 2
+    assert errors_of(f"recognizer: {{window: 2s}}\n{rules}") == [
+        "c.yaml:2:43: rules.0.window: 3s is longer than recognizer.window, 2s"
+    ]
+    assert errors_of(rules.replace("3s", "11s")) == [
+        "c.yaml:1:43: rules.0.window: 11s is longer than recognizer.window, 10s"
+    ]
+    # The recogniser's section may stand behind the rules.
+    assert config_of(f"{rules.replace('3s', '12s')}\nrecognizer: {{window: 20s}}")
 
 
 def test_below_follows_above_when_it_is_left_out() -> None:

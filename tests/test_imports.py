@@ -44,8 +44,15 @@ ALLOWED = {
         "edgehome.delivery", "edgehome.backoff", "edgehome.broker",
     },
     "edgehome.camera": {"edgehome.types", "edgehome.camera"},
-    "edgehome.recognizer": {"edgehome.types", "edgehome.recognizer"},
-    "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
+    "edgehome.recognizer": {
+        "edgehome.types", "edgehome.recognizer", "edgehome.heads.head", "edgehome.heads.names",
+        "edgehome.heads.statistics",
+    },
+    "edgehome.movinet": {
+        "edgehome.types", "edgehome.movinet", "edgehome.recognizer.compiled",
+        "edgehome.recognizer.litert", "edgehome.recognizer.pooling", "edgehome.recognizer.stream",
+        "edgehome.recognizer.tflite_file",
+    },
     "edgehome.messages": {"edgehome.types"},
     "edgehome.process": {"edgehome.types", "edgehome.messages"},
     "edgehome.statefile": set(),
@@ -55,7 +62,10 @@ ALLOWED = {
     },
     "edgehome.clips": {"edgehome.types"},
     "edgehome.heads": {"edgehome.types", "edgehome.heads"},
-    "edgehome.labels": {"edgehome.types", "edgehome.recognizer.manifest"},
+    "edgehome.heads.names": set(),
+    "edgehome.labels": {
+        "edgehome.types", "edgehome.heads.names", "edgehome.recognizer.manifest",
+    },
     "edgehome.wakeup": set(),
     "edgehome.memory": set(),
 }  # fmt: skip

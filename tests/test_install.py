@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from small_model import place, place_head, small_model
 
+from edgehome.labels import labels_of
 from edgehome.recognizer.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,13 +177,33 @@ def pin_model(model: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_an_installed_model_is_pinned_with_its_labels(k600_model: Path, tmp_path: Path) -> None:
+def test_an_installed_model_is_pinned_as_it_is_described(k600_model: Path, tmp_path: Path) -> None:
     assert pin_model(k600_model, tmp_path).returncode == 0
     manifest = read_manifest(tmp_path / "model.tflite")
     assert manifest.pinned
-    assert manifest.labels == read_manifest(k600_model).labels
+    assert manifest == read_manifest(k600_model)
+    assert manifest.compiled["architecture"] == "a0"
     assert json.loads((tmp_path / "model.json").read_text())["sha256"] == manifest.sha256
     assert (tmp_path / "model.tflite").stat().st_mode & 0o777 == 0o644
+
+
+def test_heads_that_fit_are_installed_with_the_model(tmp_path: Path) -> None:
+    model = place(tmp_path, small_model())
+    place_head(model, "fall")
+    place_head(model, "person", embedding="another-space")
+    installed = tmp_path / "etc" / "models"
+    assert pin_model(model, installed).returncode == 0
+    assert [path.name for path in (installed / "heads").iterdir()] == ["fall.json"]
+    assert tuple(labels_of(installed / "model.tflite") or ()) == (*"abcde", "fall")
+
+
+def test_a_published_model_is_not_installed_but_to_be_imported(
+    k600_original: Path, tmp_path: Path
+) -> None:
+    refused = pin_model(k600_original, tmp_path / "models")
+    assert refused.returncode == 66
+    assert "edgehome models import" in refused.stderr
+    assert not (tmp_path / "models").exists()
 
 
 def test_a_file_that_is_no_model_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

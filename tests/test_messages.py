@@ -27,13 +27,22 @@ SCORES = Scores(
     frame=61,
     skipped=122,
     inference_ms=2.5,
+    warm=0.25,
 )
-READY = Ready(LABELS, 5.0, "ab" * 32, "ai-edge-litert 2.3.0", "window", Problem("a", "b.", "c."))
+READY = Ready(LABELS, 5.0, "ab" * 32, "ai-edge-litert 2.3.0", Problem("a", "b.", "c."))
+NO_TROUBLE = Ready(("fall",), 5.0, "ab" * 32, "ai-edge-litert 2.3.0", None)
+NO_LABELS = Scores(0.0, datetime(2026, 1, 2, tzinfo=UTC), {})
 
 
-@pytest.mark.parametrize("message", [SCORES, READY, Failure(Problem("camera_missing", "x.", "y."))])
+@pytest.mark.parametrize(
+    "message", [SCORES, READY, NO_TROUBLE, Failure(Problem("camera_missing", "x.", "y."))]
+)
 def test_a_message_arrives_as_it_was_sent(message: Scores | Ready | Failure) -> None:
     assert decode(encode(message), LABELS) == message
+
+
+def test_a_model_without_labels_has_scores_without_numbers() -> None:
+    assert decode(encode(NO_LABELS), ()) == NO_LABELS
 
 
 def test_scores_of_six_hundred_labels_take_three_kilobytes() -> None:
@@ -43,8 +52,17 @@ def test_scores_of_six_hundred_labels_take_three_kilobytes() -> None:
 def test_settings_arrive_as_they_were_sent() -> None:
     settings = Settings("pi", "/m.tflite", 2, "", 10.0)
     assert decode_settings(encode_settings(settings)) == settings
+    settings = Settings("pi", "/m.tflite", 2, "libedgetpu.so.1", 10.0, (0.5, 3.0), 2)
+    assert decode_settings(encode_settings(settings)) == settings
     with pytest.raises(MessageError):
         decode_settings(b"{}")
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0" * 2396, b"\0" * 2404, b"\0" * 2399])
+def test_scores_without_a_number_for_every_label_are_refused(tail: bytes) -> None:
+    head = encode(SCORES).partition(b"\n")[0]
+    with pytest.raises(MessageError):
+        decode(head + b"\n" + tail, LABELS)
 
 
 def test_nonsense_is_a_message_error_and_nothing_else() -> None:

@@ -72,6 +72,28 @@ def test_labels_of_a_group_add_up_and_stay_a_probability() -> None:
     assert group_score(Scores(0, NOON, {"walk": 1.0}), activity) == 0.0
 
 
+def test_a_label_over_a_window_of_its_own_has_a_name_of_its_own() -> None:
+    activity = Activity("fighting", ("slap", "kick"))
+    scores = Scores(
+        0, NOON, {"slap": 0.1, "kick": 0.1, "slap@3s": 0.2, "kick@3s": 0.3, "slap@0.5s": 0.9}
+    )
+    assert group_score(scores, activity) == pytest.approx(0.2)
+    assert group_score(scores, activity, 3.0) == pytest.approx(0.5)
+    # A label that is not told over that window, such as a small head's, is taken as it is.
+    assert group_score(scores, activity, 0.5) == pytest.approx(0.9 + 0.1)
+    assert group_score(Scores(0, NOON, {"fall": 0.4}), Activity("x", ("fall",)), 3.0) == 0.4
+
+
+def test_two_rules_may_look_back_over_different_windows_at_one_activity() -> None:
+    quick, slow = rule(name="Quick", window_s=1.0), rule(name="Slow")
+    scene = Scene(quick, slow)
+    assert len(scene.engine.watches()) == len(set(scene.engine.watches())) == 2
+    scene.show(1, **{"slap@1s": 0.9, "slap": 0.2})
+    scene.show(1, **{"slap@1s": 0.9, "slap": 0.9})
+    assert [(time_s, alert.rule) for time_s, alert in scene.alerts] == [(0, "Quick"), (1, "Slow")]
+    assert scene.alerts[0][1].evidence[0].condition == "fighting above"
+
+
 def test_smoothing_keeps_a_single_frame_from_being_an_onset() -> None:
     scene = Scene(rule(), smoothing_s=1.0)
     scene.show(0.2, slap=1.0)
