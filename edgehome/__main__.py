@@ -36,6 +36,10 @@ STATUS = {
     "clips_missing": EX_NOINPUT,
     "clips_invalid": EX_DATAERR,
     "labels_unknown": EX_DATAERR,
+    "labels_invalid": EX_DATAERR,
+    "model_disagrees": EX_DATAERR,
+    "model_crashed": EX_DATAERR,
+    "model_no_reference": EX_DATAERR,
     "config_invalid": EX_CONFIG,
 }
 """Exit status by problem code; anything else is EX_UNAVAILABLE."""

@@ -82,8 +82,7 @@ def import_model(source: Path, about: Described, wish: Wish, *, step: Step) -> I
     Raises ModelError (`model_missing`, `model_refused`, `model_disagrees`) and OSError.
     """
     step("reading the weights")
-    data = about.data
-    original = read_original(data, labels=len(about.labels) or None)
+    original = _read(source, about)
     pictures = scenes(original.architecture.size)
     step("running the original")
     theirs = list(published_outputs(source))
@@ -95,12 +94,25 @@ def import_model(source: Path, about: Described, wish: Wish, *, step: Step) -> I
     step("writing")
     agreement = {"with_float": asdict(with_float), "with_original": asdict(with_original)}
     manifest = _manifest(original, about, compiled, precision) | {
-        "compiled": _facts(original, wish, precision, data)
+        "compiled": _facts(original, wish, precision, about.sha256)
         | {"agreement": agreement, "reference": packed(reference)}
     }
     path = wish.folder / f"{wish.name}.tflite"
     _write(path, compiled, manifest)
     return Imported(path, original, precision, with_float, with_original, manifest)
+
+
+def _read(source: Path, about: Described) -> Original:
+    """Return the network in the file. Raises ModelError, which names the file."""
+    try:
+        return read_original(about.data, labels=len(about.labels) or None)
+    except ModelError as error:
+        raise ModelError(
+            error.problem.code,
+            f"{source}: {error.problem.message}",
+            "Import a MoViNet-stream file, A0 to A5, as Google's tools write it; if it is one, "
+            "copy or download it again.",
+        ) from error
 
 
 def name_for(source: Path, about: Described) -> str:
@@ -182,7 +194,7 @@ def _manifest(
     }
 
 
-def _facts(original: Original, wish: Wish, precision: Precision, data: bytes) -> dict[str, Any]:
+def _facts(original: Original, wish: Wish, precision: Precision, sha256: str) -> dict[str, Any]:
     architecture = original.architecture
     return {
         "architecture": architecture.name,
@@ -190,7 +202,7 @@ def _facts(original: Original, wish: Wish, precision: Precision, data: bytes) ->
         "squeeze_excite": architecture.squeeze_excite,
         "precision": precision,
         "form": wish.form,
-        "from": hashlib.sha256(data).hexdigest(),
+        "from": sha256,
     }
 
 
