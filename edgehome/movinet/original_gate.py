@@ -56,6 +56,17 @@ def read_gate(graph: OriginalGraph, value: int, users: tuple[Operator, ...], wid
         shapes == ((reduced, 1, 1, 2 * width), (width, 1, 1, reduced)),
         f"a gate's kernels have the shapes {shapes[0]} and {shapes[1]}",
     )
+    gate, sixth = _sixth(graph, excite)
+    require(
+        {graph.value(i) for i in product.inputs if i >= 0} == {gate, value}
+        and product.activation == "none",
+        "a gate's product is not that of the gate and the value",
+    )
+    return Gate(squeeze, excite, sixth, position, product.outputs[0])
+
+
+def _sixth(graph: OriginalGraph, excite: Step) -> tuple[int, float]:
+    """Return the gate's value and what its ReLU6 is multiplied with."""
     require(excite.activation == "relu6", "its gates are no hard sigmoids (relu6, then a sixth)")
     scaled = only(excite.users, "the sixth after a gate's ReLU6")
     parts = split(graph, scaled)
@@ -64,10 +75,4 @@ def read_gate(graph: OriginalGraph, value: int, users: tuple[Operator, ...], wid
     )
     sixth = graph.number(parts[1]) if parts else 0.0
     require(abs(6 * sixth - 1) < 0.01, f"a gate's ReLU6 is multiplied with {sixth:.4f}, not 1/6")
-    gate = scaled.outputs[0]
-    require(
-        {graph.value(i) for i in product.inputs if i >= 0} == {gate, value}
-        and product.activation == "none",
-        "a gate's product is not that of the gate and the value",
-    )
-    return Gate(squeeze, excite, sixth, position, product.outputs[0])
+    return scaled.outputs[0], sixth
