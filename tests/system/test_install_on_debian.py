@@ -100,7 +100,7 @@ def await_alert(machine: Machine, *, other_than: object = None) -> dict[str, obj
 
 
 def test_after_the_installation_the_service_is_ready_without_a_camera(machine: Machine) -> None:
-    told = install(machine, "--model /srv/models/movinet_a0_stream_int8_k600.tflite")
+    told = install(machine, "--model /srv/models/movinet-a0.tflite")
     assert "Raspberry Pi OS" in told, "a plain Debian has no Pi camera, and it must say so"
     assert machine.show("ActiveState") == "active"
     assert machine.run("systemctl is-enabled edgehome").stdout.strip() == "enabled"
