@@ -8,10 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from edgehome.messages import MAX_BYTES, Message, Ready, Settings, decode, encode_settings
+from edgehome.messages import (
+    MAX_BYTES,
+    Message,
+    Ready,
+    Settings,
+    decode,
+    encode_settings,
+    places_of,
+)
 
 CRASH_SIGNALS = {
     signal.SIGSEGV,
@@ -32,7 +40,7 @@ class WorkerProcess:
     def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
         self._process = process
         self._socket = channel
-        self.labels: Sequence[str] = ()
+        self._places: Mapping[str, int] = {}
         self._heard_all = False
         self.pid = process.pid
         self.exit_descriptor = os.pidfd_open(process.pid)
@@ -70,9 +78,9 @@ class WorkerProcess:
             if not packet:
                 self._heard_all = True
                 return
-            message = decode(packet, self.labels)
+            message = decode(packet, self._places)
             if isinstance(message, Ready):
-                self.labels = message.labels
+                self._places = places_of(message.labels)
             yield message
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -14,12 +14,22 @@ import signal
 import socket
 import sys
 import time
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 from edgehome.camera import Camera, open_camera
-from edgehome.messages import Failure, Message, Ready, Settings, decode_settings, encode
+from edgehome.messages import (
+    Failure,
+    Message,
+    Probabilities,
+    Ready,
+    Settings,
+    decode_settings,
+    encode,
+    places_of,
+)
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import EdgehomeError, Problem, Scores
 
@@ -32,14 +42,14 @@ def watch(camera: Camera, recognizer: Recognizer) -> Iterator[Scores]:
 
     Raises CameraError when the camera stops, ModelError when the model no longer runs.
     """
-    labels = recognizer.labels
+    places = places_of(recognizer.labels)
     for number, frame in enumerate(camera.frames(), start=1):
         began_s = time.perf_counter()
         probabilities = recognizer.step(frame)
         yield Scores(
             time_s=frame.time_s,
             at=frame.at,
-            probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+            probabilities=Probabilities(places, array("f", probabilities.tobytes())),
             frame=number,
             skipped=camera.skipped,
             inference_ms=(time.perf_counter() - began_s) * 1000,

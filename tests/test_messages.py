@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from datetime import UTC, datetime
 
 import pytest
@@ -10,16 +11,19 @@ import pytest
 from edgehome.messages import (
     Failure,
     MessageError,
+    Probabilities,
     Ready,
     Settings,
     decode,
     decode_settings,
     encode,
     encode_settings,
+    places_of,
 )
 from edgehome.types import Problem, Scores
 
 LABELS = tuple(f"label {n}" for n in range(600))
+PLACES = places_of(LABELS)
 SCORES = Scores(
     time_s=12.2,
     at=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
@@ -38,11 +42,23 @@ NO_LABELS = Scores(0.0, datetime(2026, 1, 2, tzinfo=UTC), {})
     "message", [SCORES, READY, NO_TROUBLE, Failure(Problem("camera_missing", "x.", "y."))]
 )
 def test_a_message_arrives_as_it_was_sent(message: Scores | Ready | Failure) -> None:
-    assert decode(encode(message), LABELS) == message
+    assert decode(encode(message), PLACES) == message
 
 
 def test_a_model_without_labels_has_scores_without_numbers() -> None:
-    assert decode(encode(NO_LABELS), ()) == NO_LABELS
+    assert decode(encode(NO_LABELS), {}) == NO_LABELS
+
+
+def test_probabilities_are_a_mapping_like_any_other() -> None:
+    row = Probabilities(places_of(("fall", "person")), array("f", [0.25, 0.5]))
+    assert row == {"fall": 0.25, "person": 0.5}
+    assert dict(row) == row
+    assert (row["person"], row.get("nobody", 0.0), "fall" in row, len(row)) == (0.5, 0.0, True, 2)
+    assert Scores(0.0, SCORES.at, row).top(1) == [("person", 0.5)]
+    with pytest.raises(KeyError):
+        row["nobody"]
+    with pytest.raises(ValueError, match="1 probabilities for 2 labels"):
+        Probabilities(places_of(("fall", "person")), array("f", [0.25]))
 
 
 def test_scores_of_six_hundred_labels_take_three_kilobytes() -> None:
@@ -62,7 +78,7 @@ def test_settings_arrive_as_they_were_sent() -> None:
 def test_scores_without_a_number_for_every_label_are_refused(tail: bytes) -> None:
     head = encode(SCORES).partition(b"\n")[0]
     with pytest.raises(MessageError):
-        decode(head + b"\n" + tail, LABELS)
+        decode(head + b"\n" + tail, PLACES)
 
 
 def test_nonsense_is_a_message_error_and_nothing_else() -> None:
@@ -76,7 +92,7 @@ def test_nonsense_is_a_message_error_and_nothing_else() -> None:
     refused = 0
     for packet in packets:
         try:
-            decode(packet, LABELS)
+            decode(packet, PLACES)
         except MessageError:
             refused += 1
     assert refused > 1000
