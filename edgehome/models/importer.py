@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
 Step = Callable[[str], None]
 
-_LEAST_CORRELATION = {"int8": 0.85, "dynamic": 0.97, "float16": 0.99, "float32": 0.99}
+_LEAST_CORRELATION = {"int8": 0.6, "dynamic": 0.97, "float16": 0.99, "float32": 0.99}
 """Of our float32 with the original, by how the original computes: its own errors are no fault.
 
-Google's int8 A0 has 0.97 after 16 frames, and less later, for its running sum is int8 too.
+Google's int8 A0 has 0.97, but int8 files of hard-swish networks were measured at 0.7, and their
+sums, int8 too, stray further with every frame.
 """
-_COMPARED_FRAMES = 16
-"""Frames of each scene on which ours must agree with the original."""
+_COMPARED_FRAMES = {"int8": 4}
+"""Frames of each scene on which ours must agree with the original; all, where not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def import_model(source: Path, about: Described, wish: Wish, *, step: Step) -> I
     theirs = list(published_outputs(source))
     step("compiling")
     reference = outputs(_compile(original, "float32", "cpu", pictures), pictures)
-    with_original = Agreement.of(_first(reference), _first(theirs))
+    compared = _COMPARED_FRAMES.get(original.precision)
+    with_original = Agreement.of(*([scene[:compared] for scene in s] for s in (reference, theirs)))
     _demand(with_original, original)
     compiled, precision, with_float = _choose(original, wish, pictures, reference, step)
     step("writing")
@@ -155,10 +157,6 @@ def _choose(
         f"{agreement.correlation:.3f} with float32, where {LEAST_CORRELATION} is asked for.",
         "Import it with --precision dyn or --precision float32.",
     )
-
-
-def _first(scenes_: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    return [scene[:_COMPARED_FRAMES] for scene in scenes_]
 
 
 def _demand(agreement: Agreement, original: Original) -> None:

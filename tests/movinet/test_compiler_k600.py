@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,3 +164,28 @@ def test_a_step_takes_at_most_half_of_the_original_files(
             model.logits()
             ours.append(time.perf_counter() - start)
     assert np.median(ours) / np.median(theirs) <= 0.5
+
+
+@pytest.mark.skipif(
+    not os.environ.get("EDGEHOME_TEST_LONG"), reason="takes minutes: set EDGEHOME_TEST_LONG=1"
+)
+def test_after_an_hour_and_more_it_says_what_float32_says(
+    original: Original, streams: list[Array]
+) -> None:
+    """20,000 frames, 67 minutes at five a second, of clips that come round again and again."""
+    ages = (16, 64, 600, 20_000)
+    frames = np.concatenate(streams)
+    exact = Driver(compiled(original, "float32", {}), window=50)
+    ours = Driver(compiled(original, "int8", tightened(original.ranges)), window=50)
+    correlations, same = [], []
+    for number in range(ages[-1]):
+        frame = frames[number % len(frames)]
+        one, other = (driver.step(frame)["logits"][0] for driver in (ours, exact))
+        correlations.append(float(np.corrcoef(one, other)[0, 1]))
+        same.append(one.argmax() == other.argmax())
+    said = {age: round(correlations[age - 1], 5) for age in ages}
+    print(
+        f"correlation at frames {said}, lowest {min(correlations):.5f}, top-1 {np.mean(same):.3f}"
+    )
+    assert min(said.values()) >= 0.998
+    assert np.mean(same) >= 0.92
