@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from edgehome.models.frames import FILE, bundled_frames, read_frames
 from models.build.scenes import KINDS, LABELS, RESERVED, ReservedSeedError, render, scene
 from models.build.scenes.body import JOINT, joints, pose
 from models.build.scenes.clips import (
@@ -18,7 +19,6 @@ from models.build.scenes.clips import (
     SECONDS,
     SIZE,
     frames,
-    read_frames,
     row,
     write_frames,
 )  # fmt: skip
@@ -102,7 +102,7 @@ def test_what_cannot_be_rendered_is_refused(wrong: dict[str, object]) -> None:
 
 def test_the_clips_in_the_box_are_small_and_say_that_they_are_rendered() -> None:
     assert sum(path.stat().st_size for path in CLIPS.glob("*.mp4")) < 2_000_000
-    assert (CLIPS / "frames.npz").stat().st_size < 700_000
+    assert FILE.stat().st_size < 700_000
     assert "rendered" in (CLIPS / "README.md").read_text(encoding="utf-8")
 
 
@@ -141,7 +141,7 @@ def test_frames_survive_writing_and_reading(tmp_path: Path) -> None:
 
 
 def test_the_frames_for_the_self_test_are_those_of_their_seeds_and_something_moves() -> None:
-    stored = read_frames(CLIPS / "frames.npz")
+    stored = bundled_frames()
     assert stored.dtype == np.uint8
     assert stored.shape == (6, 12, 172, 172, 3)
     assert np.abs(stored.astype(int) - frames()).mean() < 1

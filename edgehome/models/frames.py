@@ -17,8 +17,12 @@ FILE = Path(__file__).with_name("frames.npz")
 @lru_cache(maxsize=1)
 def bundled_frames() -> NDArray[np.uint8]:
     """Return RGB pictures, uint8 (scenes, frames, height, width, 3)."""
-    with np.load(FILE) as stored:
-        # Each picture is kept as its change from the one before, modulo 256.
+    return read_frames(FILE)
+
+
+def read_frames(path: Path) -> NDArray[np.uint8]:
+    """Return the pictures in a file, each kept as its change from the one before, modulo 256."""
+    with np.load(path) as stored:
         whole = np.concatenate([stored["first"][:, None], stored["change"]], axis=1)
     return np.add.accumulate(whole, axis=1, dtype=np.uint8)
 

@@ -1,4 +1,4 @@
-"""Look at rendered scenes, measure how fast they are made, write the clips in the box."""
+"""Look at rendered scenes, measure how fast they are made, write those in the box."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgehome.models import frames
 from models.build.scenes import KINDS, LIGHTS, PLACES, render, scene
 from models.build.scenes.sheet import sheet, write_png
 
@@ -32,8 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     speed.add_argument("--size", type=int, default=172)
     boxed = commands.add_parser("clips", help="write the clips in the box, on reserved seeds")
     boxed.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "clips")
+    test = commands.add_parser("frames", help="write the pictures of the self-test, likewise")
+    test.add_argument("--out", type=Path, default=frames.FILE)
     options = parser.parse_args(arguments)
-    return {"sheet": _sheet, "speed": _speed, "clips": _clips}[options.command](options)
+    ways = {"sheet": _sheet, "speed": _speed, "clips": _clips, "frames": _frames}
+    return ways[options.command](options)
 
 
 def _sheet(options: argparse.Namespace) -> int:
@@ -68,6 +72,15 @@ def _clips(options: argparse.Namespace) -> int:
     from models.build.scenes.clips import write_all
 
     print(f"{write_all(options.out)} bytes in {options.out}")
+    return 0
+
+
+def _frames(options: argparse.Namespace) -> int:
+    from models.build.scenes.clips import frames as rendered
+    from models.build.scenes.clips import write_frames
+
+    write_frames(options.out, rendered())
+    print(f"{options.out.stat().st_size} bytes in {options.out}")
     return 0
 
 

@@ -68,7 +68,7 @@ BOXED: Final = tuple(
 
 
 def write_all(folder: Path) -> int:
-    """Write every clip, clips.csv, frames.npz and the README into `folder`; return their bytes."""
+    """Write every clip, clips.csv and the README into `folder`; return their bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, boxed in enumerate(BOXED):
@@ -84,7 +84,6 @@ def write_all(folder: Path) -> int:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
-    write_frames(folder / "frames.npz", frames())
     (folder / "README.md").write_text(README, encoding="utf-8")
     return sum(path.stat().st_size for path in folder.iterdir())
 
@@ -141,15 +140,11 @@ def frames() -> NDArray[np.uint8]:
 
 
 def write_frames(path: Path, pictures: NDArray[np.uint8]) -> None:
-    """Write frames as their first pictures and the changes since the one before, modulo 256."""
+    """Write frames as `edgehome.models.frames` reads them.
+
+    That is their first pictures and the changes since the one before, modulo 256.
+    """
     np.savez_compressed(path, first=pictures[:, 0], change=np.diff(pictures, axis=1))
-
-
-def read_frames(path: Path) -> NDArray[np.uint8]:
-    """Return the frames of `write_frames`."""
-    with np.load(path) as stored:
-        whole = np.concatenate([stored["first"][:, None], stored["change"]], axis=1)
-    return np.add.accumulate(whole, axis=1, dtype=np.uint8)
 
 
 README: Final = """# Clips
@@ -158,8 +153,11 @@ Nothing here was filmed: every clip is rendered by `python -m models.build.scene
 demo and the tests. How well a model sees real people they cannot show.
 
 `clips.csv` says what happens in each and when; its columns are those that `edgehome evaluate`
-reads. Their seeds are reserved: no model is trained on them. `frames.npz` holds the pictures of the
-self-test: `first`, and each picture's `change` from the one before, modulo 256.
+reads. Their seeds are reserved: no model is trained on them.
 
-    python -m models.build.scenes clips --out models/clips
+    python -m models.build.scenes clips
+
+The pictures of the self-test, `edgehome/models/frames.npz`, are of the same scenes:
+
+    python -m models.build.scenes frames
 """
