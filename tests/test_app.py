@@ -160,6 +160,21 @@ def test_a_rule_that_comes_back_is_told_of_again(daemon: Daemon, listener: Liste
         wait_for(lambda told=told: listener.heard(topic)[-1].payload == told, 10)
 
 
+def test_a_rule_that_looks_back_less_far_takes_a_new_worker_and_alerts_of_it(
+    daemon: Daemon, listener: Listener
+) -> None:
+    """A window is asked of the network, unlike a threshold."""
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    worker = daemon.worker()
+    daemon.config["rules"][0]["window"] = "2s"
+    daemon.write()
+    daemon.send(signal.SIGHUP)
+    wait_for(lambda: daemon.worker() not in (worker, None), 15)
+    wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
+    assert listener.heard(ALERT)[-1].json["label"] == "arm wrestling"
+
+
 def test_a_new_camera_is_taken_over_by_a_reload(
     daemon: Daemon, listener: Listener, clips: Path
 ) -> None:

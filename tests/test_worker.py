@@ -11,8 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from made_clips import NUMBERS, numbered_clip
+from small_model import place, place_head, small_model
 
 from edgehome.messages import Failure, Message, Ready, Settings
 from edgehome.process import WorkerProcess
@@ -30,8 +33,9 @@ def clip(clips: Path) -> Path:
 class Heard:
     """A worker and all that it has said."""
 
-    def __init__(self, model: Path, source: Path | str) -> None:
-        self.worker = WorkerProcess.spawn(Settings(str(source), str(model), 1, "", 10.0))
+    def __init__(self, model: Path, source: Path | str, **more: Any) -> None:
+        settings = Settings(str(source), str(model), 1, "", 10.0, **more)
+        self.worker = WorkerProcess.spawn(settings)
         self.messages: list[Message] = []
 
     def until(self, done: Callable[[list[Message]], bool], timeout_s: float = 30) -> None:
@@ -55,8 +59,8 @@ class Heard:
 def start() -> Iterator[Callable[[Path, Path | str], Heard]]:
     started: list[Heard] = []
 
-    def begin(model: Path, source: Path | str) -> Heard:
-        started.append(Heard(model, source))
+    def begin(model: Path, source: Path | str, **more: Any) -> Heard:
+        started.append(Heard(model, source, **more))
         return started[-1]
 
     yield begin
@@ -77,6 +81,30 @@ def test_a_worker_says_what_it_runs_and_then_what_it_sees(
     times = [scores.time_s for scores in heard.scores()]
     assert times == sorted(times)
     assert sum(heard.scores()[-1].probabilities.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_worker_tells_of_windows_heads_and_how_warm_it_is(
+    start: Callable[..., Heard], tmp_path: Path
+) -> None:
+    """Of an ensemble of two: each sees every other frame, and has 25 in ten seconds."""
+    model = place(tmp_path, small_model())
+    place_head(model, "fall")
+    (model.parent / "heads" / "broken.json").write_text("{")
+    clip = numbered_clip(tmp_path / "clip.mp4", NUMBERS)
+    heard = start(model, clip, shorter_s=(3.0, 0.5), ensemble=2)
+    heard.until(lambda said: sum(isinstance(m, Scores) for m in said) >= 4)
+    ready, *scores = heard.messages[:5]
+    assert isinstance(ready, Ready)
+    assert ready.degraded
+    assert ready.degraded.code == "head_invalid"
+    names = [f"{name}{window}" for window in ("", "@3s", "@0.5s") for name in "abcde"]
+    assert ready.labels == (*names, "fall")
+    for number, one in enumerate(scores):
+        assert isinstance(one, Scores)
+        assert list(one.probabilities) == list(ready.labels)
+        assert one.warm == pytest.approx((number // 2 + 1) / 25)
+        assert 0 < one.probabilities["fall"] < 1
+        assert 0 < one.inference_ms < 1000
 
 
 def test_a_worker_stays_under_its_memory(
@@ -153,11 +181,15 @@ def test_a_camera_that_is_not_there_is_a_reason(
 
 
 def test_a_model_that_cannot_be_used_is_a_reason(
-    start: Callable[..., Heard], k600_model: Path, clip: Path, tmp_path: Path
+    start: Callable[..., Heard], k600_model: Path, k600_original: Path, clip: Path, tmp_path: Path
 ) -> None:
     cut = tmp_path / "cut.tflite"
     cut.write_bytes(k600_model.read_bytes()[:1_000_000])
-    for model, code in ((cut, "model_refused"), (tmp_path / "none", "model_missing")):
+    for model, code in (
+        (cut, "model_refused"),
+        (k600_original, "model_not_compiled"),
+        (tmp_path / "none", "model_missing"),
+    ):
         heard = start(model, clip)
         heard.until(lambda said: any(isinstance(m, Failure) for m in said))
         failure = heard.messages[-1]
