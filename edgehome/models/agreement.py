@@ -60,7 +60,7 @@ def _run(model: StreamModel, stream: Pictures, window: int, *, logits: bool) -> 
     pool = Window(frames=window, width=model.width)
     said = []
     for picture in stream:
-        parts = model.step(picture, pool.earlier, pool.inverse, pool.seen)
+        parts = model.step(picture, pool.earlier, pool.inverse, pool.place)
         pool.add(parts)
         said.append(model.logits().copy() if logits else parts)
     return np.stack(said)

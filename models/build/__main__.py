@@ -1,8 +1,8 @@
-"""Makes the model in the box, in the order of the commands.
+"""Makes the model in the box: `all` does it from nothing, and goes on where it was stopped.
 
-scenes renders clips; distil teaches the network on them and on filmed ones, and goes on where it
-was stopped; export writes the .tflite file; heads (python -m models.build heads --help) teaches
-`fall`, `fighting` and `person` on its embeddings.
+In turn: scenes renders clips; distil teaches the network on them and on filmed ones; export writes
+the .tflite file; heads (python -m models.build heads --help) teaches `fall`, `fighting` and
+`person` on its embeddings, and on the teacher's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ SHARES = {"fighting": 0.4, "fall": 0.15, "normal": 0.45}
 RENDERED_SHARE = 0.2
 """How often from the rendered ones, whatever they show, on top of that."""
 _SEED = 1
+_SCENES = 160
+_STEPS = 9000
+"""About four hours on two cores."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,22 +43,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     scenes = commands.add_parser("scenes", help="render scenes to learn from")
-    scenes.add_argument("--count", type=int, default=240, help="(%(default)s)")
+    scenes.add_argument("--count", type=int, default=_SCENES, help="(%(default)s)")
     scenes.set_defaults(run=_scenes)
     learn = commands.add_parser("distil", help="teach the network; stop and go on as you like")
-    learn.add_argument("--steps", type=int, default=12000, help="(%(default)s)")
+    learn.add_argument("--steps", type=int, default=_STEPS, help="(%(default)s)")
     learn.set_defaults(run=_distil)
     export_ = commands.add_parser("export", help="write the network as it is in the checkpoint")
     export_.add_argument("--out", type=Path, required=True, help="the .tflite file")
     export_.set_defaults(run=_export)
-    for command in (learn, export_):
+    everything = commands.add_parser("all", help="scenes, distil, export and heads")
+    everything.add_argument("--count", type=int, default=_SCENES, help="scenes (%(default)s)")
+    everything.add_argument("--steps", type=int, default=_STEPS, help="(%(default)s)")
+    everything.add_argument(
+        "--out", type=Path, default=Path("models/edgehome-a0.tflite"), help="(%(default)s)"
+    )
+    everything.set_defaults(run=_all)
+    for command in (learn, export_, everything):
         command.add_argument("--teacher", type=Path, required=True, help="Kinetics .tflite file")
         command.add_argument("--clips", type=Path, required=True, help="a list of labelled clips")
-    for command in (scenes, learn, export_):
+    for command in (scenes, learn, export_, everything):
         command.add_argument(
             "--work", type=Path, required=True, help="folder for scenes, frames and checkpoint"
         )
     return parser
+
+
+def _all(options: argparse.Namespace) -> None:
+    """Make the model; what is done already is not done again, but for the heads."""
+    _scenes(options)
+    _distil(options)
+    _export(options)
+    wanted = ["--clips", options.clips, "--clips", options.work / "scenes" / LISTING]
+    wanted += ["--model", options.out, "--out", options.out.parent / "heads"]
+    heads.main([str(argument) for argument in wanted])
 
 
 def _scenes(options: argparse.Namespace) -> None:

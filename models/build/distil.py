@@ -120,11 +120,12 @@ class Distillation:
         plan: Plan,
     ) -> None:
         torch.manual_seed(plan.seed)
-        self.teacher = Student(architecture).take(teacher).to(memory_format=torch.channels_last)
-        self.student = Student(architecture).to(memory_format=torch.channels_last)
-        self.average = Student(architecture).to(memory_format=torch.channels_last)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.teacher = self._placed(Student(architecture).take(teacher))
+        self.student = self._placed(Student(architecture))
+        self.average = self._placed(Student(architecture))
         self.average.load_state_dict(self.student.state_dict())
-        self.fights = nn.Linear(2 * architecture.embedding, 1)
+        self.fights = nn.Linear(2 * architecture.embedding, 1).to(self.device)
         parameters = [*self.student.parameters(), *self.fights.parameters()]
         self.optimiser = torch.optim.AdamW(parameters, plan.rate, weight_decay=_WEIGHT_DECAY)
         self.scales = Scales()
@@ -132,12 +133,15 @@ class Distillation:
         self.sampler = sampler
         self._plan = plan
 
+    def _placed(self, network: Student) -> Student:
+        return network.to(self.device, memory_format=torch.channels_last)
+
     def measure(self) -> None:
         """Find how much the teacher's channels vary."""
         maps: list[list[Tensor]] = []
         for step in range(_STATISTICS_STEPS):
             views, _ = self.sampler.batch(2**31 - 1 - step)
-            maps.append(self.teacher.maps(views))
+            maps.append(self.teacher.maps(views.to(self.device)))
         for level in zip(*maps, strict=True):
             deviation = torch.cat(level).std((0, 2, 3), keepdim=True)
             self.scales.deviations.append(deviation.clamp(min=0.1 * float(deviation.mean())))
@@ -150,7 +154,7 @@ class Distillation:
         """Make one step and return its losses."""
         for group in self.optimiser.param_groups:
             group["lr"] = self._plan.rate_at(self.step)
-        views, fights = self.sampler.batch(self.step)
+        views, fights = (drawn.to(self.device) for drawn in self.sampler.batch(self.step))
         with torch.no_grad():
             wanted = self.teacher.maps(views)
         losses = self._losses(self.student.maps(views), wanted, fights)
@@ -207,7 +211,7 @@ class Distillation:
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.device)
         for name in ("student", "average", "fights", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
         self.scales = Scales(*state["scales"])

@@ -48,8 +48,8 @@ def settle(student: Student, sampler: Sampler, first: int) -> None:
     student.train()
     with torch.no_grad():
         for step in range(first, first + _SETTLING_STEPS):
-            student(sampler.batch(step)[0])
-    student.eval()
+            student(sampler.batch(step)[0].to(student.stem.conv.weight.device))
+    student.eval().cpu()
 
 
 def pictures_of(clips: Sequence[Clip], size: int, seed: int) -> list[NDArray[np.uint8]]:
