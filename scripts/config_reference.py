@@ -31,8 +31,9 @@ Every key, what it is for, and what it is when left out. This page is made from 
 """
 ACTIVITIES = """## activities
 
-Names for groups of the model's labels: `fighting: [wrestling, slapping]`. A group's score is the
-sum of its labels' probabilities, at most 1: the labels of one model exclude each other.
+Names for groups of the model's labels: `hitting: [slapping, headbutting]`. A group's score is the
+sum of its labels' probabilities, at most 1: the labels of one classifier exclude each other. Heads
+(`fall`, `fighting`, `person` of the model in the box) do not: give each a rule of its own.
 
 """
 RULES = """## rules

@@ -58,7 +58,11 @@ class CameraConfig:
 class RecognizerConfig:
     """The network and how it runs."""
 
-    model: Path = option(values.path, Path("models/model.tflite"), "A MoViNet-stream .tflite file.")
+    model: Path = option(
+        values.path,
+        Path("models/edgehome-a0.tflite"),
+        "A compiled stream MoViNet: the one in the box, or what `edgehome models import` made.",
+    )
     threads: int = option(
         values.Within(values.integer, 1, 16, "1 to 16"), 2, "CPU threads for inference."
     )
