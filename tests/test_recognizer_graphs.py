@@ -202,6 +202,21 @@ def test_an_ensemble_of_two_runs_one_graph_a_frame_and_no_more(
         steps(recognizer, pictures(20))
         assert sorted(made.values()) == [10, 10]
         assert recognizer.warm == 10 / 25  # of ten seconds at half the rate
+        steps(recognizer, pictures(3))
+        assert recognizer.warm == 2 / 25
+        steps(recognizer, pictures(1))
+        assert recognizer.warm == 1 / 25
+
+
+def test_the_embedding_is_that_of_the_member_whose_turn_it_was(tmp_path: Path) -> None:
+    data, images = small_model(), pictures(7)
+    expected = member_embeddings(data, images)
+    with Recognizer(place(tmp_path, data), threads=1, ensemble=2) as recognizer:
+        for number, frame in enumerate(frames(images)):
+            recognizer.step(frame)
+            assert recognizer.embedding is not None
+            member = expected[number % 2]
+            assert np.allclose(recognizer.embedding, member[number // 2], atol=1e-6)
 
 
 def test_an_ensemble_s_heads_and_shorter_windows_are_averaged_too(tmp_path: Path) -> None:
