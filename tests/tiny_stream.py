@@ -1,4 +1,4 @@
-"""Writes small stream models, built as MoViNet is, to run what the public file has not.
+"""Writes small stream models as they are published, built as MoViNet is: what is to be imported.
 
 From the picture a mean colour; from that and a pool over all frames (as in a squeeze-and-excite
 block) an embedding; the head's own pool; two layers; the scores.
