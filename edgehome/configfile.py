@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgehome.config.reader import ConfigError, read
 from edgehome.config.types import Config
-from edgehome.labels import labels_of
+from edgehome.labels import labels_of, thresholds_of
 from edgehome.statefile import write_atomically
 from edgehome.types import EdgehomeError, Problem
 
@@ -85,7 +85,10 @@ def _read(path: Path) -> tuple[Config | None, list[ConfigError], bytes]:
         message = f"cannot be read: {error.strerror}"
         return None, [ConfigError(str(path), 1, 1, "", message)], b""
     folder = path.resolve().parent
-    return *read(data, file=str(path), folder=folder, labels_of=labels_of), data
+    read_ = read(
+        data, file=str(path), folder=folder, labels_of=labels_of, thresholds_of=thresholds_of
+    )
+    return *read_, data
 
 
 def _keep(data: bytes, copy: Path) -> None:
@@ -104,5 +107,11 @@ def _last_good(path: Path, copy: Path) -> Config | None:
     # The folder is the original's: relative paths in the copy mean what they meant there.
     # Labels are not checked again: a model that changed since must not take the home's eyes.
     folder = path.resolve().parent
-    config, _ = read(data, file=str(copy), folder=folder, labels_of=lambda _model: None)
+    config, _ = read(
+        data,
+        file=str(copy),
+        folder=folder,
+        labels_of=lambda _model: None,
+        thresholds_of=thresholds_of,
+    )
     return config

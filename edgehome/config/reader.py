@@ -36,16 +36,23 @@ class ConfigError:
 
 LabelsOf = Callable[[Path], Collection[str] | None]
 """A model's labels, or None when they cannot be known and are not to be checked."""
+ThresholdsOf = Callable[[Path], dict[str, float]]
+"""From which score on labels are there, where the model's makers say."""
 
 
 def read(
-    data: bytes, *, file: str, folder: Path, labels_of: LabelsOf
+    data: bytes,
+    *,
+    file: str,
+    folder: Path,
+    labels_of: LabelsOf,
+    thresholds_of: ThresholdsOf = lambda _model: {},
 ) -> tuple[Config | None, list[ConfigError]]:
     """Return the configuration, or None and every mistake that was found.
 
     `file` is the name for messages, `folder` what relative paths start from.
     """
-    reader = _Reader(file, folder, labels_of)
+    reader = _Reader(file, folder, labels_of, thresholds_of)
     try:
         config = reader.config(parse(data))
     except DocumentError as error:
@@ -56,10 +63,14 @@ def read(
 
 
 class _Reader:
-    def __init__(self, file: str, folder: Path, labels_of: LabelsOf) -> None:
+    def __init__(
+        self, file: str, folder: Path, labels_of: LabelsOf, thresholds_of: ThresholdsOf
+    ) -> None:
         self.file = file
         self.folder = folder
         self.labels_of = labels_of
+        self.thresholds_of = thresholds_of
+        self.thresholds: dict[str, float] = {}
         self.labels: Collection[str] | None = None
         self.window_s = 0.0
         self.activities: dict[str, Activity] = {}
@@ -78,6 +89,7 @@ class _Reader:
         }
         recognizer = parts.setdefault("recognizer", self.anchored(RecognizerConfig()))
         self.labels = self.labels_of(recognizer.model)
+        self.thresholds = self.thresholds_of(recognizer.model)
         if "activities" in entries:
             self.read_activities(entries["activities"][1])
         if "rules" in entries:
@@ -195,6 +207,9 @@ class _Reader:
         if len(self.errors) > before:
             return None
         rule = Rule(**values)
+        if "above" not in entries and rule.when.labels:
+            known = [self.thresholds.get(label, rule.above) for label in rule.when.labels]
+            rule = replace(rule, above=max(known))
         if "below" not in entries:
             rule = replace(rule, below=round(rule.above * 2 / 3, 6))
         if rule.window_s and rule.window_s > self.window_s:

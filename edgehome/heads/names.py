@@ -24,6 +24,16 @@ def heads_beside(model: Path, embedding: str) -> Iterator[tuple[str, Path]]:
             continue
 
 
+def thresholds_beside(model: Path, embedding: str) -> dict[str, float]:
+    """Return, by label, the probability from which each such head says that it is there."""
+    found = {}
+    for name, path in heads_beside(model, embedding):
+        threshold = json.loads(path.read_text(encoding="utf-8")).get("threshold")
+        if isinstance(threshold, int | float) and 0 < threshold <= 1:
+            found[name] = float(threshold)
+    return found
+
+
 def head_files(model: Path) -> list[Path]:
     """Return the files in the folder `heads` beside the model."""
     return sorted((model.parent / FOLDER).glob("*.json"))
