@@ -139,7 +139,11 @@ class Rule:
     when: Activity = option(
         values.text, Activity("", ()), "An activity of this file, or a label of the model."
     )
-    above: float = option(values.probability, 0.6, "Score at which the activity begins, 0 to 1.")
+    above: float = option(
+        values.probability,
+        0.6,
+        "Score at which it begins, 0 to 1; when left out that of a head is its own.",
+    )
     below: float = option(
         values.probability, 0.4, "Score at which it ends; two thirds of `above` when left out."
     )
