@@ -13,6 +13,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
+def box_model() -> Path:
+    """The model that ships with edgehome, with its manifest and its heads beside it."""
+    return ROOT / "models" / "edgehome-a0.tflite"
+
+
+@pytest.fixture(scope="session")
+def rendered() -> Path:
+    """The folder of the clips that ship with edgehome."""
+    return ROOT / "models" / "clips"
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """Models and clips that the project may test with but never ships."""
     path = Path(os.environ.get("EDGEHOME_SHARED", ROOT.parent / "shared")).resolve()

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = "edgehome_test"
 BASE = f"edgehome/{IDENTITY}"
 RULE = {
-    "name": "Arms",
-    "when": "arm wrestling",
+    "name": "Visitor",
+    "when": "person",
     "above": 0.3,
     "for": "1s",
     "repeat_interval": "1s",

@@ -34,9 +34,9 @@ def listener(broker: Broker) -> Iterator[Listener]:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path, broker: Broker, k600_model: Path, clips: Path) -> Iterator[Daemon]:
-    clip = clips / "kinetics" / "mmaction2_demo.mp4"
-    with Daemon(tmp_path / "node", broker, model=k600_model, source=clip) as daemon:
+def daemon(tmp_path: Path, broker: Broker, box_model: Path, rendered: Path) -> Iterator[Daemon]:
+    clip = rendered / "room-day-fight.mp4"
+    with Daemon(tmp_path / "node", broker, model=box_model, source=clip) as daemon:
         yield daemon
 
 
@@ -56,16 +56,16 @@ def test_a_clip_becomes_alerts_in_the_order_that_home_assistant_needs(
     daemon.start()
     wait_for_alerts(listener, 2)
     first, second = (message.json for message in listener.heard(ALERT)[:2])
-    assert first["rule"] == "Arms"
-    assert first["label"] == "arm wrestling"
-    assert [part["condition"] for part in first["evidence"]] == ["arm wrestling above", "for"]
+    assert first["rule"] == "Visitor"
+    assert first["label"] == "person"
+    assert [part["condition"] for part in first["evidence"]] == ["person above", "for"]
     assert (first["seq"], second["seq"]) == (1, 2)
     assert first["id"] != second["id"]
     order = [message.topic for message in listener.heard()]
     begin = [f"{BASE}/availability", f"homeassistant/device/{IDENTITY}/config"]
     places = [order.index(topic) for topic in [*begin, STATE, ALERT]]
     assert places == sorted(places)
-    on = [m for m in listener.heard(f"{BASE}/rule/arms") if m.payload == b"ON"]
+    on = [m for m in listener.heard(f"{BASE}/rule/visitor") if m.payload == b"ON"]
     assert on, "the rule's own sensor goes on"
     assert daemon.end() == 0
     wait_for(lambda: listener.heard(f"{BASE}/availability")[-1].payload == b"offline")
@@ -137,12 +137,12 @@ def test_a_wrong_config_changes_nothing_and_is_told(daemon: Daemon, listener: Li
     wait_for(lambda: "config_invalid" in problems(listener), 10)
     assert "did you mean 'above'?" in problems(listener)["config_invalid"]["message"]
     wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
-    daemon.file.write_text(good.replace("Arms", "Hands"))
+    daemon.file.write_text(good.replace("Visitor", "Guest"))
     daemon.send(signal.SIGHUP)
     wait_for(lambda: problems(listener) == {}, 10)
-    wait_for(lambda: any(m.json["rule"] == "Hands" for m in listener.heard(ALERT)), 20)
+    wait_for(lambda: any(m.json["rule"] == "Guest" for m in listener.heard(ALERT)), 20)
     assert daemon.worker() == worker, "new rules leave camera and model alone"
-    assert listener.heard(f"{BASE}/rule/arms")[-1].payload == b"", "the old rule's state is gone"
+    assert listener.heard(f"{BASE}/rule/visitor")[-1].payload == b"", "the old rule's state is gone"
 
 
 def test_a_rule_that_comes_back_is_told_of_again(daemon: Daemon, listener: Listener) -> None:
@@ -150,7 +150,7 @@ def test_a_rule_that_comes_back_is_told_of_again(daemon: Daemon, listener: Liste
     daemon.config["rules"] = [calm]
     daemon.write()
     daemon.start()
-    topic = f"{BASE}/rule/arms"
+    topic = f"{BASE}/rule/visitor"
     for rules, told in (([], b""), ([calm], b"OFF")):
         wait_for(lambda: listener.heard(topic), 20)
         daemon.wait_ready()
@@ -172,16 +172,16 @@ def test_a_rule_that_looks_back_less_far_takes_a_new_worker_and_alerts_of_it(
     daemon.send(signal.SIGHUP)
     wait_for(lambda: daemon.worker() not in (worker, None), 15)
     wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
-    assert listener.heard(ALERT)[-1].json["label"] == "arm wrestling"
+    assert listener.heard(ALERT)[-1].json["label"] == "person"
 
 
 def test_a_new_camera_is_taken_over_by_a_reload(
-    daemon: Daemon, listener: Listener, clips: Path
+    daemon: Daemon, listener: Listener, rendered: Path
 ) -> None:
     daemon.start()
     wait_for_alerts(listener, 1)
     worker = daemon.worker()
-    other = clips / "kinetics" / "mmaction2_demo-spatiotemporal-det.mp4"
+    other = rendered / "porch-day-fight.mp4"
     daemon.config["camera"] = {"source": str(other)}
     daemon.write()
     daemon.send(signal.SIGHUP)
@@ -209,12 +209,12 @@ def test_disarmed_from_home_assistant_it_stays_so_over_a_restart(
     wait_for_alerts(listener, 1)
     listener.say(f"{BASE}/armed/set", b"OFF")
     wait_for(lambda: listener.heard(f"{BASE}/armed")[-1].payload == b"OFF", 5)
-    wait_for(lambda: listener.heard(f"{BASE}/rule/arms")[-1].payload == b"OFF", 5)
+    wait_for(lambda: listener.heard(f"{BASE}/rule/visitor")[-1].payload == b"OFF", 5)
     daemon.end()
     count = len(listener.heard(ALERT))
     daemon.start()
     daemon.wait_ready()
-    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "arm wrestling", 20)
+    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "person", 20)
     time.sleep(2)  # a rule that asks for one second would have fired
     assert len(listener.heard(ALERT)) == count
     listener.say(f"{BASE}/armed/set", b"maybe")
@@ -228,7 +228,7 @@ def test_a_broker_that_refuses_the_password_is_told_and_alerts_are_kept(
     (daemon.folder / "password").write_text("wrong")
     daemon.start()
     wait_for(lambda: "refused the connection" in daemon_log(daemon), 20)
-    wait_for(lambda: daemon_log(daemon).count("alert Arms") >= 2, 20)
+    wait_for(lambda: daemon_log(daemon).count("alert Visitor") >= 2, 20)
     done = subprocess.run(
         [sys.executable, "-m", "edgehome", "doctor", "--json", "-c", daemon.file,
          "--state", daemon.state],
@@ -294,8 +294,8 @@ def test_on_a_full_disk_alerts_are_kept_and_told(
     wait_for_alerts(listener, 1)
     fill(small_disk)
     broker.stop()
-    raised = daemon_log(daemon).count("alert Arms")
-    wait_for(lambda: daemon_log(daemon).count("alert Arms") >= raised + 4, 30)
+    raised = daemon_log(daemon).count("alert Visitor")
+    wait_for(lambda: daemon_log(daemon).count("alert Visitor") >= raised + 4, 30)
     daemon.end(signal.SIGKILL)
     broker.start()
     daemon.start()

@@ -17,14 +17,14 @@ def small(tmp_path: Path) -> Path:
     return place(tmp_path, small_model())
 
 
-def test_it_tells_what_edgehome_adds_to_the_bare_invoke(k600_model: Path) -> None:
-    result = json.loads(json.dumps(run_bench(k600_model, threads=1, rounds=4)))
+def test_it_tells_what_edgehome_adds_to_the_bare_invoke(box_model: Path) -> None:
+    result = json.loads(json.dumps(run_bench(box_model, threads=1, rounds=4)))
     print(render(result))
     ours, bare = result["a"], result["b"]
     assert result["frames"] == 4 * FRAMES_A_TURN
     assert result["ratio"] == pytest.approx(ours["median_ms"] / bare["median_ms"], abs=0.005)
     assert (ours["way"], bare["way"]) == ("edgehome", "invoke alone")
-    assert ours["model"] == bare["model"] == k600_model.name
+    assert ours["model"] == bare["model"] == box_model.name
     assert 0 < ours["state_bytes"] < 1_000_000
     assert 0 < ours["min_ms"] <= ours["median_ms"]
     assert 0.9 < result["ratio_min"] < 2
@@ -49,8 +49,8 @@ def test_a_step_takes_at_most_half_of_the_published_file_s(
     assert ours["min_ms"] <= 0.5 * theirs["min_ms"]
 
 
-def test_another_compiled_file_may_be_compared_with(k600_model: Path, small: Path) -> None:
-    result = run_bench(k600_model, against=small, threads=1, rounds=1)
+def test_another_compiled_file_may_be_compared_with(box_model: Path, small: Path) -> None:
+    result = run_bench(box_model, against=small, threads=1, rounds=1)
     b = result["b"]
     assert isinstance(b, dict)
     assert (b["model"], b["way"], b["size"]) == ("small.tflite", "edgehome", SIZE)

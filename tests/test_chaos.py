@@ -81,16 +81,16 @@ def raised(outbox: Path) -> set[str]:
 @pytest.mark.parametrize("autosave_s", [3, 1800])
 def test_no_raised_alert_is_lost_whatever_is_killed(
     tmp_path: Path,
-    k600_model: Path,
-    clips: Path,
+    box_model: Path,
+    rendered: Path,
     autosave_s: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+    clip = rendered / "room-day-fight.mp4"
     with (
         Broker(tmp_path / "broker", autosave_s=autosave_s) as broker,
         Listener(broker, ALERT, keeps_session=False) as listener,
-        Daemon(tmp_path / "node", broker, model=k600_model, source=clip) as daemon,
+        Daemon(tmp_path / "node", broker, model=box_model, source=clip) as daemon,
     ):
         daemon.config["rules"][0] |= {"for": "200ms", "repeat_interval": "200ms"}
         daemon.write()

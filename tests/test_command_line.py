@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 64, 65, 66, 78
+CLIP = "room-day-fight.mp4"
+"""Rendered: two people fight in a room, for eight seconds."""
 
 
 def edgehome(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -34,12 +36,13 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, k600_model: Path) -> Path:
+def config(tmp_path: Path, box_model: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(
-        f"recognizer: {{model: {k600_model}}}\n"
+        f"recognizer: {{model: {box_model}}}\n"
         "rules:\n"
-        "  - name: Arms\n    when: arm wrestling\n    for: 1s\n    severity: critical\n"
+        "  - name: Visitor\n    when: person\n    above: 0.3\n    for: 1s\n"
+        "    severity: critical\n"
         "    between: 22:00-06:00\n"
     )
     return path
@@ -59,47 +62,49 @@ def test_arm_wrestling_is_the_top_label_of_the_sanity_clip(clips: Path, k600_mod
     assert all(len(line["scores"]) == 5 for line in of_demo)
 
 
-def test_two_replays_give_the_same_bytes_but_for_the_summary(clips: Path, config: Path) -> None:
-    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+def test_two_replays_give_the_same_bytes_but_for_the_summary(rendered: Path, config: Path) -> None:
+    clip = rendered / CLIP
     first, second = (edgehome("replay", clip, "-c", config, "--json").stdout for _ in range(2))
     assert first.splitlines()[:-1] == second.splitlines()[:-1]
     kinds = [line["kind"] for line in lines(first)]
-    assert kinds.count("scores") == 50
+    assert kinds.count("scores") == 40
     assert kinds.count("event") == 1
     assert kinds.count("alert") == 1
     summary = lines(first)[-1]
-    assert (summary["frames"], summary["alerts"]) == (50, 1)
+    assert (summary["frames"], summary["alerts"]) == (40, 1)
     assert 0 < summary["inference_ms"]["p50"] <= summary["inference_ms"]["p95"]
 
 
-def test_a_replay_has_the_time_of_day_that_it_is_given(clips: Path, config: Path) -> None:
-    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+def test_a_replay_has_the_time_of_day_that_it_is_given(rendered: Path, config: Path) -> None:
+    clip = rendered / CLIP
     day = edgehome("replay", clip, "-c", config, "--json", "--start", "2026-05-01T12:00:00+02:00")
     assert lines(day.stdout)[-1]["alerts"] == 0
     night = edgehome("replay", clip, "-c", config, "--start", "2026-05-01T23:00:00+02:00")
-    assert "ALERT Arms [critical]: arm wrestling" in night.stdout
-    assert "strongest: arm wrestling 1.00" in night.stdout
+    assert "ALERT Visitor [critical]: person (" in night.stdout
+    assert "strongest: person " in night.stdout
 
 
 def test_a_clip_that_is_not_there_or_is_no_video_is_said_and_the_others_go_on(
-    clips: Path, config: Path, tmp_path: Path
+    rendered: Path, config: Path, tmp_path: Path
 ) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("not a video")
     missing = edgehome("replay", tmp_path / "none.mp4", "-c", config)
     assert missing.returncode == EX_NOINPUT
     assert "none.mp4" in missing.stderr
-    good = clips / "kinetics" / "mmaction2_demo.mp4"
+    good = rendered / CLIP
     done = edgehome("replay", text, good, "-c", config, "--json")
     assert done.returncode == EX_DATAERR
     assert "text.mp4" in done.stderr
-    assert lines(done.stdout)[-1]["frames"] == 50
+    assert lines(done.stdout)[-1]["frames"] == 40
 
 
-def test_a_model_that_cannot_be_used_is_said(clips: Path, k600_model: Path, tmp_path: Path) -> None:
-    clip = clips / "kinetics" / "mmaction2_demo.mp4"
+def test_a_model_that_cannot_be_used_is_said(
+    rendered: Path, box_model: Path, tmp_path: Path
+) -> None:
+    clip = rendered / CLIP
     cut = tmp_path / "cut.tflite"
-    cut.write_bytes(k600_model.read_bytes()[:500_000])
+    cut.write_bytes(box_model.read_bytes()[:500_000])
     for command in (["replay", clip], ["bench"]):
         done = edgehome(*command, "--model", cut)
         assert done.returncode == EX_DATAERR, done.stderr
@@ -112,16 +117,21 @@ def test_a_model_that_cannot_be_used_is_said(clips: Path, k600_model: Path, tmp_
 def test_check_finds_an_unknown_label(config: Path) -> None:
     good = edgehome("check", config)
     assert (good.returncode, good.stdout, good.stderr) == (0, f"{config}: good, rules: 1\n", "")
-    config.write_text(config.read_text().replace("arm wrestling", "arm wrestlin"))
+    config.write_text(config.read_text().replace("when: person", "when: persn"))
     done = edgehome("check", config)
     assert done.returncode == EX_CONFIG
     assert done.stdout == ""
     assert done.stderr == (
-        f"{config}:4:11: rules.0.when: 'arm wrestlin' is neither an activity nor a label of the "
-        "model; did you mean 'arm wrestling'?\n"
+        f"{config}:4:11: rules.0.when: 'persn' is neither an activity nor a label of the "
+        "model; did you mean 'person'?\n"
     )
     (mistake,) = lines(edgehome("check", config, "--json").stdout)
     assert (mistake["line"], mistake["column"], mistake["path"]) == (4, 11, "rules.0.when")
+
+
+def test_the_sample_is_right_for_the_model_in_the_box() -> None:
+    good = edgehome("check", ROOT / "config.yaml")
+    assert (good.returncode, good.stderr) == (0, "")
 
 
 def test_check_says_when_it_could_not_check_the_labels(tmp_path: Path) -> None:
@@ -130,13 +140,13 @@ def test_check_says_when_it_could_not_check_the_labels(tmp_path: Path) -> None:
     done = edgehome("check", config)
     assert done.returncode == 0
     assert done.stderr.startswith("note: labels were not checked. ")
-    assert "model.tflite" in done.stderr
+    assert "edgehome-a0.tflite" in done.stderr
 
 
 def test_a_wrong_option_is_a_usage_error_and_every_command_has_help() -> None:
     assert edgehome("replay").returncode == EX_USAGE
     assert edgehome("fly").returncode == EX_USAGE
-    for command in ("run", "check", "replay", "bench", "doctor"):
+    for command in ("run", "check", "replay", "bench", "evaluate", "models", "doctor"):
         done = edgehome(command, "--help")
         assert done.returncode == 0
         assert done.stdout.startswith(f"usage: edgehome {command}")

@@ -74,14 +74,14 @@ def test_too_little_footage_for_the_wished_rate_is_said() -> None:
 
 
 @pytest.fixture(scope="module")
-def model(k600_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The imported file, with a head that says of everything that it is a little like it."""
+def model(box_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model in the box, with a head that says of everything that it is a little like it."""
     folder = tmp_path_factory.mktemp("model")
-    for path in (k600_model, k600_model.with_suffix(".json")):
+    for path in (box_model, box_model.with_suffix(".json")):
         shutil.copy(path, folder)
     (folder / "heads").mkdir()
-    write_head(folder / "heads" / "fall.json", made_head(read_manifest(k600_model).embedding))
-    return folder / k600_model.name
+    write_head(folder / "heads" / "fall.json", made_head(read_manifest(box_model).embedding))
+    return folder / box_model.name
 
 
 def made_head(embedding: str, width: int = 480) -> Head:
@@ -102,19 +102,28 @@ def listed(folder: Path, *rows: str) -> Path:
 
 
 ROWS = (
-    "fall/s1_fall_13.mp4,fall,a,val",
-    "fall/s2_fall_13.mp4,fall,b,val",
-    "fall/s1_adl_10.mp4,normal,a,val",
-    "fight/nofi001.mp4,normal,c,val",
-    "fight/fi001.mp4,fighting,c,train",
+    "room-day-fall.mp4,fall,a,val",
+    "porch-day-fall.mp4,fall,b,val",
+    "room-day-walk.mp4,normal,a,val",
+    "porch-night-walk.mp4,normal,c,val",
+    "room-day-fight.mp4,fighting,c,train",
 )
 
 
 def test_a_list_is_judged_by_the_real_model(
-    model: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = listed(tmp_path, *ROWS)
-    wish = ["evaluate", str(path), "--folder", str(clips), "--split", "val", "--model", str(model)]
+    wish = [
+        "evaluate",
+        str(path),
+        "--folder",
+        str(rendered),
+        "--split",
+        "val",
+        "--model",
+        str(model),
+    ]
     assert main([*wish, "--json"]) == 0
     said = capsys.readouterr()
     result = json.loads(said.out)
@@ -131,23 +140,23 @@ def test_a_list_is_judged_by_the_real_model(
 
 
 def test_it_says_what_the_head_says_of_the_embeddings(
-    model: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Recognizer(model, threads=1) as recognizer:
-        embeddings = watch_clip(recognizer, clips / "fall/s1_fall_13.mp4").embeddings
+        embeddings = watch_clip(recognizer, rendered / "room-day-fall.mp4").embeddings
         head = read_head(model.parent / "heads" / "fall.json")
     statistics = clip_statistics(embeddings, frames=5, kinds=head.statistics)
     expected = float(head.probability(statistics[4:]).max())
     path = listed(tmp_path, ROWS[0])
-    wish = ["evaluate", str(path), "--folder", str(clips), "--model", str(model), "--json"]
+    wish = ["evaluate", str(path), "--folder", str(rendered), "--model", str(model), "--json"]
     assert main(wish) == 0
     (clip,) = json.loads(capsys.readouterr().out)["clips"]
     assert clip["highest"]["fall"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_other_half_of_the_frames_is_seen_too(model: Path, clips: Path) -> None:
+def test_the_other_half_of_the_frames_is_seen_too(model: Path, rendered: Path) -> None:
     with Recognizer(model, threads=1) as recognizer:
-        path = clips / "fall/s1_fall_13.mp4"
+        path = rendered / "room-day-fall.mp4"
         even, odd = (watch_clip(recognizer, path, phase=n, phases=2).embeddings for n in (0, 1))
         plain = watch_clip(recognizer, path).embeddings
     assert np.array_equal(even, plain)
@@ -156,12 +165,12 @@ def test_the_other_half_of_the_frames_is_seen_too(model: Path, clips: Path) -> N
 
 
 def test_a_clip_that_is_broken_or_missing_is_told_of_and_the_others_go_on(
-    model: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for row in ROWS[:3]:
         name = row.partition(",")[0]
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(clips / name, tmp_path / name)
+        shutil.copy(rendered / name, tmp_path / name)
     (tmp_path / "broken.mp4").write_bytes(b"this is no video")
     path = listed(tmp_path, "broken.mp4,fall,z,", "gone.mp4,normal,y,", *ROWS[:3])
     assert main(["evaluate", str(path), "--model", str(model), "--json"]) == 65
@@ -174,10 +183,10 @@ def test_a_clip_that_is_broken_or_missing_is_told_of_and_the_others_go_on(
 
 
 def test_labels_that_the_model_does_not_tell_are_refused_in_a_sentence(
-    model: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = listed(tmp_path, "fight/fi001.mp4,juggling cats,a,")
-    assert main(["evaluate", str(path), "--folder", str(clips), "--model", str(model)]) == 65
+    path = listed(tmp_path, "room-day-fight.mp4,juggling cats,a,")
+    assert main(["evaluate", str(path), "--folder", str(rendered), "--model", str(model)]) == 65
     assert "tells none of the clips' labels (juggling cats)" in capsys.readouterr().err
 
 
