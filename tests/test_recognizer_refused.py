@@ -71,8 +71,8 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path, precision:
     assert "cut short" in problem.message
 
 
-def test_the_real_file_is_refused_wherever_it_is_cut(k600_model: Path) -> None:
-    data = k600_model.read_bytes()
+def test_the_real_file_is_refused_wherever_it_is_cut(box_model: Path) -> None:
+    data = box_model.read_bytes()
     for share in range(1, 100, 3):
         with pytest.raises(ModelError) as caught:
             read_interface(TfliteFile(data[: len(data) * share // 100]))

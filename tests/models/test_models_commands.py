@@ -142,9 +142,9 @@ def test_show_says_why_a_file_cannot_be_imported(tmp_path: Path) -> None:
     assert "\nimport         The model file is refused: " in done.stdout
 
 
-def test_show_says_what_only_a_compiled_file_has(tmp_path: Path, k600_model: Path) -> None:
+def test_show_says_what_only_a_compiled_file_has(tmp_path: Path, box_model: Path) -> None:
     compiled = {"architecture": "a0", "precision": "int8", "form": "cpu"}
-    path = copied(k600_model, tmp_path, compiled=compiled | {"agreement": {"top1": 0.95}})
+    path = copied(box_model, tmp_path, compiled=compiled | {"agreement": {"top1": 0.95}})
     add_head(tmp_path, "fall", "movinet-a0-kinetics600")
     add_head(tmp_path, "other", "elsewhere")
     text = models("show", path, cwd=tmp_path).stdout
@@ -171,16 +171,22 @@ def test_verify_runs_a_frame_of_either_kind(
         assert last in done.stdout
 
 
-def test_verify_finds_every_kind_of_fault(
-    tmp_path: Path, k600_model: Path, k600_original: Path
-) -> None:
+def test_the_model_in_the_box_runs_and_its_heads_fit(tmp_path: Path, box_model: Path) -> None:
+    done = models("verify", box_model, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "is the one that is known" in done.stdout
+    for name in ("fall", "fighting", "person"):
+        assert f"good   {name} fits\n" in done.stdout
+
+
+def test_verify_finds_every_kind_of_fault(tmp_path: Path, box_model: Path) -> None:
     assert models("verify", tmp_path / "none.tflite", cwd=tmp_path).returncode == EX_NOINPUT
     cut = tmp_path / "cut.tflite"
-    cut.write_bytes(k600_original.read_bytes()[:500_000])
+    cut.write_bytes(box_model.read_bytes()[:500_000])
     for path, words in (
-        (copied(k600_model, tmp_path / "a", sha256="0" * 64), "is not the file that its manifest"),
+        (copied(box_model, tmp_path / "a", sha256="0" * 64), "is not the file that its manifest"),
         (cut, "cut short"),
-        (copied(k600_model, tmp_path / "b", labels=["1", "2"]), "says 2 labels, the model has 600"),
+        (copied(box_model, tmp_path / "b", labels=["1", "2"]), "says 2 labels, the model has 0"),
         (add_model(tmp_path / "c", data=b"nothing"), "TFL3"),
         (add_model(tmp_path / "d"), "The model file is refused"),
     ):
@@ -191,8 +197,8 @@ def test_verify_finds_every_kind_of_fault(
         assert words in findings[-1]["message"]
 
 
-def test_verify_says_when_a_head_does_not_fit(tmp_path: Path, k600_model: Path) -> None:
-    path = copied(k600_model, tmp_path)
+def test_verify_says_when_a_head_does_not_fit(tmp_path: Path, box_model: Path) -> None:
+    path = copied(box_model, tmp_path)
     add_head(tmp_path, "fall", "movinet-a0-kinetics600")
     assert models("verify", path, cwd=tmp_path).returncode == 0
     add_head(tmp_path, "far", "elsewhere")
@@ -288,7 +294,7 @@ def test_progress_is_shown_on_a_terminal_only(
 
 
 def test_every_part_of_models_has_help(tmp_path: Path) -> None:
-    for action in ("list", "show", "verify", "fetch"):
+    for action in ("list", "show", "verify", "fetch", "import"):
         done = models(action, "--help", cwd=tmp_path)
         assert done.returncode == 0
         assert done.stdout.startswith(f"usage: edgehome models {action}")
