@@ -10,7 +10,6 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
 
     listed = add("list", _list, "Say which models are here, and which can be fetched.")
     fetched = add("fetch", _fetch, "Download a public model, or go on with a download.")
-    imported = add("import", _import, "Make a published stream MoViNet one that edgehome runs.")
+    imported = add("import", _import, "Make a stream MoViNet one that edgehome runs here.")
     _import_arguments(imported)
     for parser in (listed, fetched, imported):
         parser.add_argument("-c", "--config", type=Path, help="config.yaml (%(default)s)")
@@ -52,21 +51,25 @@ def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
 
 
 def _import_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="a MoViNet-stream .tflite file")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a published MoViNet-stream .tflite file, or a compiled one with its manifest, "
+        "which is copied with the heads beside it",
+    )
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="(the folder of the config's)")
     parser.add_argument("--name", help="of the new file (movinet-a0, or the file's with -edgehome)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
     parser.add_argument(
         "--form",
         choices=("cpu", "tpu"),
-        default="cpu",
-        help="tpu: for the Edge TPU's compiler (%(default)s)",
+        help="tpu: for the Edge TPU's compiler (cpu)",
     )
     parser.add_argument(
         "--precision",
         choices=("auto", "int8", "dyn", "float32"),
-        default="auto",
-        help="auto: int8 where it agrees with float32, else float activations (%(default)s)",
+        help="auto: int8 where it agrees with float32, else float activations (auto)",
     )
 
 
@@ -154,27 +157,58 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
+    from edgehome.models.copying import is_compiled
+
+    return _import_compiled(options) if is_compiled(options.file) else _import_published(options)
+
+
+def _import_compiled(options: argparse.Namespace) -> int:
+    from edgehome.models.copying import copy_model
+    from edgehome.models.text import copied
+
+    for option in ("labels", "form", "precision"):
+        if getattr(options, option):
+            raise ModelError(
+                "model_refused",
+                f"{options.file} is compiled already, so --{option} changes nothing.",
+                "Leave it out, or import the published file.",
+            )
+    folder = options.to or _configured(options.config).parent
+    step = _step(shows=sys.stderr.isatty() and not options.json)
+    done = copy_model(options.file, folder, options.name or options.file.stem, step=step)
+    step("")
+    print(json.dumps(done.fields()) if options.json else copied(done))
+    return 0
+
+
+def _import_published(options: argparse.Namespace) -> int:
     from edgehome.models.importer import Wish, import_model, name_for
     from edgehome.models.labels import describe_published
     from edgehome.models.speed import ratio_to
     from edgehome.models.text import imported
 
-    shows = sys.stderr.isatty() and not options.json
-
-    def step(doing: str) -> None:
-        if shows:
-            sys.stderr.write(f"\r\x1b[K  {doing}" if doing else "\r\x1b[K")
-            sys.stderr.flush()
-
+    step = _step(shows=sys.stderr.isatty() and not options.json)
     about = describe_published(options.file, options.labels)
     folder = options.to or _configured(options.config).parent
-    wish = Wish(folder, options.name or name_for(options.file, about), options.form)
-    done = import_model(options.file, about, replace(wish, precision=options.precision), step=step)
+    name = options.name or name_for(options.file, about)
+    wish = Wish(folder, name, options.form or "cpu", options.precision or "auto")
+    done = import_model(options.file, about, wish, step=step)
     step("measuring the speed")
     ratio = ratio_to(done.path, options.file)
     step("")
     print(json.dumps(done.fields(ratio)) if options.json else imported(done, ratio))
     return 0
+
+
+def _step(*, shows: bool) -> Callable[[str], None]:
+    """Return what says in one line on the terminal what is being done."""
+
+    def show(doing: str) -> None:
+        if shows:
+            sys.stderr.write(f"\r\x1b[K  {doing}" if doing else "\r\x1b[K")
+            sys.stderr.flush()
+
+    return show
 
 
 def _progress() -> Progress:

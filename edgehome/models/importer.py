@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgehome.models.agreement import Agreement, outputs
+from edgehome.models.copying import Step, write_files
 from edgehome.models.frames import scenes
 from edgehome.models.published_run import published_outputs
 from edgehome.models.selftest import LEAST_CORRELATION, packed
@@ -22,7 +23,6 @@ from edgehome.movinet.calibrate import measure_ranges, tightened
 from edgehome.movinet.compiler import Form, Precision, compile_movinet
 from edgehome.movinet.original import Original, read_original
 from edgehome.recognizer.tflite_file import refused
-from edgehome.statefile import write_atomically
 from edgehome.types import ModelError
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgehome.models.labels import Described
-
-Step = Callable[[str], None]
 
 _LEAST_CORRELATION = {"int8": 0.6, "dynamic": 0.97, "float16": 0.99, "float32": 0.99}
 """Of our float32 with the original, by how the original computes: its own errors are no fault.
@@ -80,6 +78,13 @@ def import_model(source: Path, about: Described, wish: Wish, *, step: Step) -> I
 
     Raises ModelError (`model_missing`, `model_refused`, `model_disagrees`) and OSError.
     """
+    path = wish.folder / f"{wish.name}.tflite"
+    if path.resolve() == source.resolve():
+        raise ModelError(
+            "model_refused",
+            f"The compiled model would take the place of {source}, the published file.",
+            "Give it another name: --name NAME.",
+        )
     step("reading the weights")
     original = _read(source, about)
     pictures = scenes(original.architecture.size)
@@ -96,7 +101,6 @@ def import_model(source: Path, about: Described, wish: Wish, *, step: Step) -> I
         "compiled": _facts(original, wish, precision, about.sha256)
         | {"agreement": agreement, "reference": packed(reference)}
     }
-    path = wish.folder / f"{wish.name}.tflite"
     _write(path, compiled, manifest)
     return Imported(path, original, precision, with_float, with_original, manifest)
 
@@ -205,8 +209,5 @@ def _write(path: Path, compiled: bytes, manifest: dict[str, Any]) -> None:
     """Write the manifest last: a file without the right one is refused, never run."""
     if not compiled:
         raise refused("there is nothing to write")
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    for place, content in ((path, compiled), (path.with_suffix(".json"), text.encode())):
-        write_atomically(place, content)
-        place.chmod(0o644)
+    write_files({path: compiled, path.with_suffix(".json"): text.encode()})

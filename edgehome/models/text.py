@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgehome.models.copying import Copied
     from edgehome.models.importer import Imported
 
 
@@ -83,6 +86,18 @@ frames have the same label
   with the original ({done.original.precision}): {theirs.correlation:.4f}, {theirs.top1:.0%} of \
 {theirs.frames}, before its sums drift
   a step takes {ratio:.2f} of the original's time here, with one thread
-Use it with these lines in config.yaml:
-  recognizer:
-    model: {done.path}"""
+{_use(done.path)}"""
+
+
+def copied(done: Copied) -> str:
+    """Return what was copied, and how it did here."""
+    heads = f" and its heads: {', '.join(done.heads)}" if done.heads else ""
+    left_out = "".join(f"\n  left out: {why}" for why in done.left_out)
+    return f"""\
+{done.path}: {done.manifest.name}, compiled already; copied with its manifest{heads}{left_out}
+  with float32, on this machine: {done.tested.correlation:.4f} on {done.tested.scenes} scenes
+{_use(done.path)}"""
+
+
+def _use(path: Path) -> str:
+    return f"Use it with these lines in config.yaml:\n  recognizer:\n    model: {path}"
