@@ -20,7 +20,8 @@ Usage: sudo ./install.sh [--model FILE] [--password-file FILE] [--video] [--cora
 
 Without --demo, --test or --uninstall: installs edgehome as a systemd service, or repairs or
 upgrades what is there. An existing /etc/edgehome/config.yaml is never touched.
-  --model FILE          the model to watch with (a MoViNet-stream .tflite file)
+  --model FILE          another model than the one in the box: a published MoViNet-stream
+                        .tflite file, which is imported, or a compiled one with its manifest
   --password-file FILE  a file that holds the MQTT broker's password
   --video               also install PyAV, for RTSP and USB cameras and for video files
                         (always done where there is no Pi camera software)
@@ -33,9 +34,9 @@ In the checkout, in a .venv of its own, as any user (root only where packages ar
                         arguments go to scripts/demo.py, for example --clip FILE
   --test                run every check and test; arguments go to pytest, for example -k outbox
 
-Exit status: 0 done; 64 wrong option; 66 a named file is missing; 69 packages could not be had;
-71 this machine cannot run edgehome; 75 installed, but the service is not up; 77 needs root;
-with --demo and --test otherwise that of the demo or of the tests.
+Exit status: 0 done; 64 wrong option; 66 a named file is missing or refused; 69 packages could
+not be had; 71 this machine cannot run edgehome; 75 installed, but the service is not up; 77 needs
+root; with --demo and --test otherwise that of the demo or of the tests.
 HELP
 }
 
@@ -248,6 +249,10 @@ install_configuration() {
     if [[ ! -e $config/config.yaml ]]; then
         say "writing $config/config.yaml; it is yours from now on"
         install -m 0640 config.yaml $config/config.yaml
+        [[ -z $imported ]] || name_model
+    elif [[ -n $imported ]] && ! grep -qF "$imported" $config/config.yaml; then
+        say "$config/config.yaml is yours and was left alone; to watch with this model, set there:"
+        printf '      recognizer:\n        model: %s\n' "$imported"
     fi
     # A camera's address may hold a password: the service and root read it, nobody else.
     chgrp edgehome $config/config.yaml
@@ -259,17 +264,37 @@ install_configuration() {
     fi
 }
 
-# Copies the model with its labels and its hash; the service then refuses any other file there.
-install_model() {
-    [[ -n $model || ! -e models/model.tflite ]] || model=models/model.tflite
-    if [[ -n $model ]]; then
-        say "installing the model $model"
-        PYTHONPATH=. "$release/bin/python" scripts/pin_model.py "$model" $config/models ||
-            fail $no_input "The model $model was refused; nothing else was changed." \
-                "Name a MoViNet-stream .tflite file after --model."
-    elif [[ ! -e $config/models/model.tflite ]]; then
-        say "no model yet: run this again with --model FILE"
+# Names the imported model in the fresh configuration, if the rules there are on labels of its own.
+name_model() {
+    local new=$config/config.yaml.new
+    sed "s|^  model: [^ ]*|  model: $imported|" config.yaml >$new
+    if [[ $imported =~ ^[[:alnum:]/._-]+$ ]] && installed_edgehome check $new >/dev/null 2>&1; then
+        install -m 0640 $new $config/config.yaml
+    else
+        say "config.yaml names the model in the box, because its rules are on that one's labels;" \
+            "write your own, then set there: model: $imported"
     fi
+    rm $new
+}
+
+installed_edgehome() { "$release/bin/python" -P -m edgehome "$@"; }
+
+# Puts the model in the box where the service reads it, and the one that was asked for. Each is
+# tried on this machine first, and kept with its hash: the service refuses any other file there.
+install_models() {
+    local told
+    if [[ -n $model ]]; then
+        say "importing the model $model"
+        told=$(installed_edgehome models import "$model" --to $config/models) ||
+            fail $no_input "The model $model was refused; nothing else was changed." \
+                "Read the message above."
+        imported=models/$(basename "${told##*model: }")
+        printf '%s' "${told%Use it*}"
+    fi
+    say "installing the model in the box"
+    installed_edgehome models import models/edgehome-a0.tflite --to $config/models >/dev/null ||
+        fail $unfit_machine "The model in the box does not run on this machine." \
+            "Read the message above; is the checkout complete?"
 }
 
 install_unit() {
@@ -306,7 +331,7 @@ install_all() {
     require_root "Installing" "[--model FILE]"
     install_system_packages
     build_release
-    install_model
+    install_models
     add_user
     install_configuration
     switch_release
@@ -346,7 +371,7 @@ require_file() {
 }
 
 main() {
-    model='' password_file='' video='' coral='' purge=''
+    model='' imported='' password_file='' video='' coral='' purge=''
     local action=install_all here
     here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
     while (($#)); do

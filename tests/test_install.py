@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -14,9 +13,13 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from small_model import place, place_head, small_model
+from small_model import SIZE, place, small_model
 
+from edgehome.configfile import check
 from edgehome.labels import labels_of
+from edgehome.models.agreement import outputs
+from edgehome.models.frames import scenes
+from edgehome.models.selftest import packed
 from edgehome.recognizer.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,10 +137,10 @@ def test_the_locks_are_of_the_ranges_in_pyproject() -> None:
                 assert pin.name != each.name or each.specifier.contains(version)
 
 
-def test_the_runtime_runs_with_the_locked_packages_alone(k600_model: Path) -> None:
+def test_the_runtime_runs_with_the_locked_packages_alone(box_model: Path) -> None:
     code = (
         "import sys; from ai_edge_litert.interpreter import Interpreter as I\n"
-        f"I({str(k600_model)!r}).allocate_tensors()\n"
+        f"I({str(box_model)!r}).allocate_tensors()\n"
         "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -167,50 +170,131 @@ def test_every_locked_package_has_a_wheel(python: str, machine: str, tmp_path: P
     assert list(tmp_path.glob("ai_edge_litert*.whl"))
 
 
-def pin_model(model: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_steps(folder: Path, steps: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Run functions of install.sh from this checkout, with `folder` in the place of /etc/edgehome.
+
+    This Python stands in for the release's, and nobody for the group edgehome.
+    """
+    script = (ROOT / "install.sh").read_text(encoding="utf-8").rpartition('main "$@"')[0]
+    script = script.replace("config=/etc/edgehome", f"config={folder}/etc")
+    tools = folder / "bin"
+    tools.mkdir(exist_ok=True)
+    (tools / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tools / "chgrp").write_text("#!/bin/sh\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    given = {"release": folder, "model": "", "imported": "", "password_file": "", **variables}
+    assigned = "".join(f"{name}='{value}'\n" for name, value in given.items())
     return subprocess.run(
-        [sys.executable, ROOT / "scripts" / "pin_model.py", model, folder],
+        ["bash", "-c", f"{script}\n{assigned}\n{steps}"],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
     )
 
 
-def test_an_installed_model_is_pinned_as_it_is_described(k600_model: Path, tmp_path: Path) -> None:
-    assert pin_model(k600_model, tmp_path).returncode == 0
-    manifest = read_manifest(tmp_path / "model.tflite")
-    assert manifest.pinned
-    assert manifest == read_manifest(k600_model)
-    assert manifest.compiled["architecture"] == "a0"
-    assert json.loads((tmp_path / "model.json").read_text())["sha256"] == manifest.sha256
-    assert (tmp_path / "model.tflite").stat().st_mode & 0o777 == 0o644
-
-
-def test_heads_that_fit_are_installed_with_the_model(tmp_path: Path) -> None:
-    model = place(tmp_path, small_model())
-    place_head(model, "fall")
-    place_head(model, "person", embedding="another-space")
-    installed = tmp_path / "etc" / "models"
-    assert pin_model(model, installed).returncode == 0
-    assert [path.name for path in (installed / "heads").iterdir()] == ["fall.json"]
-    assert tuple(labels_of(installed / "model.tflite") or ()) == (*"abcde", "fall")
-
-
-def test_a_published_model_is_not_installed_but_to_be_imported(
-    k600_original: Path, tmp_path: Path
+def test_a_fresh_installation_watches_with_the_model_in_the_box(
+    tmp_path: Path, box_model: Path
 ) -> None:
-    refused = pin_model(k600_original, tmp_path / "models")
-    assert refused.returncode == 66
-    assert "edgehome models import" in refused.stderr
-    assert not (tmp_path / "models").exists()
+    done = run_steps(tmp_path, "install_models; install_configuration")
+    assert done.returncode == 0, done.stderr
+    config, errors = check(tmp_path / "etc" / "config.yaml")
+    assert (errors, (tmp_path / "etc" / "config.yaml").stat().st_mode & 0o777) == ([], 0o640)
+    assert config
+    assert config.recognizer.model == tmp_path / "etc" / "models" / "edgehome-a0.tflite"
+    manifest = read_manifest(config.recognizer.model)
+    assert manifest.pinned
+    assert manifest == read_manifest(box_model)
+    assert labels_of(config.recognizer.model) == ("fall", "fighting", "person")
 
 
-def test_a_file_that_is_no_model_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    refused = pin_model(ROOT / "LICENSE", tmp_path / "models")
+def test_a_release_brings_its_own_model_and_leaves_the_owners(
+    tmp_path: Path, box_model: Path
+) -> None:
+    models = tmp_path / "etc" / "models"
+    models.mkdir(parents=True)
+    for name in ("edgehome-a0.tflite", "edgehome-a0.json", "mine.tflite"):
+        (models / name).write_text("of an earlier release")
+    (tmp_path / "etc" / "config.yaml").write_text("# mine\n")
+    done = run_steps(tmp_path, "install_models; install_configuration")
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(models / "edgehome-a0.tflite") == read_manifest(box_model)
+    assert (models / "mine.tflite").read_text() == "of an earlier release"
+    assert (tmp_path / "etc" / "config.yaml").read_text() == "# mine\n"
+
+
+def test_a_published_model_is_imported_and_named_where_the_configuration_is_fresh(
+    tmp_path: Path, k600_original: Path
+) -> None:
+    done = run_steps(tmp_path, "install_models; install_configuration", model=k600_original)
+    assert done.returncode == 0, done.stderr
+    assert "600 labels, computed in int8" in done.stdout
+    config, errors = check(tmp_path / "etc" / "config.yaml")
+    assert errors == []
+    assert config
+    assert config.recognizer.model == tmp_path / "etc" / "models" / "movinet-a0.tflite"
+    assert (tmp_path / "etc" / "models" / "edgehome-a0.tflite").exists()
+    assert {"arm wrestling", "fall"} <= set(labels_of(config.recognizer.model) or ())
+
+
+def test_a_model_without_the_labels_of_the_sample_leaves_the_home_watched_all_the_same(
+    tmp_path: Path,
+) -> None:
+    model = compiled_model(tmp_path)
+    done = run_steps(tmp_path, "install_models; install_configuration", model=model)
+    assert done.returncode == 0, done.stderr
+    assert "then set there: model: models/small.tflite" in done.stdout
+    config, errors = check(tmp_path / "etc" / "config.yaml")
+    assert errors == []
+    assert config
+    assert config.recognizer.model.name == "edgehome-a0.tflite"
+    assert labels_of(tmp_path / "etc" / "models" / "small.tflite")
+    assert not (tmp_path / "etc" / "config.yaml.new").exists()
+
+
+def test_a_configuration_that_is_there_is_left_alone_and_the_line_to_set_is_told(
+    tmp_path: Path,
+) -> None:
+    model = compiled_model(tmp_path)
+    config = tmp_path / "etc" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text("# mine\n")
+    line = "\n      recognizer:\n        model: models/small.tflite\n"
+    steps = "install_models; install_configuration"
+    assert line in run_steps(tmp_path, steps, model=model).stdout
+    assert config.read_text() == "# mine\n"
+    config.write_text("recognizer: {model: models/small.tflite}\n")
+    assert line not in run_steps(tmp_path, steps, model=model).stdout
+
+
+@pytest.mark.parametrize("kind", ["text", "compiled, without its manifest"])
+def test_a_model_that_cannot_be_used_is_refused_and_nothing_is_written(
+    tmp_path: Path, kind: str
+) -> None:
+    model = tmp_path / "given.tflite"
+    model.write_bytes(b"no model" if kind == "text" else small_model())
+    refused = run_steps(tmp_path, "install_models; echo went on", model=model)
     assert refused.returncode == 66
+    assert f"The model {model} was refused; nothing else was changed." in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert not (tmp_path / "models").exists()
+    assert "went on" not in refused.stdout
+    assert not (tmp_path / "etc").exists()
+
+
+def test_a_box_without_its_model_is_said_to_be_incomplete(tmp_path: Path) -> None:
+    empty = tmp_path / "checkout"
+    empty.mkdir()
+    refused = run_steps(tmp_path, f"cd {empty}; install_models")
+    assert refused.returncode == 71
+    assert "is the checkout complete?" in refused.stderr
+
+
+def compiled_model(folder: Path) -> Path:
+    """Write a small model as an import would, with the labels a to e."""
+    said = outputs(small_model(), scenes(SIZE))
+    return place(folder, small_model(), compiled={"reference": packed(said)})
 
 
 def test_the_demo_without_a_clip_says_what_to_point_it_at() -> None:
