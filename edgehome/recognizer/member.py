@@ -41,10 +41,12 @@ class Member:
         self._window = Window(frames=max(1, round(window_s * rate)), width=model.width)
         self._classifier = classifier
         self._shorter = [max(1, round(seconds * rate)) for seconds in shorter_s]
-        self._heads = [
-            (head, WindowStatistics(frames=head.frames(rate), width=width, kinds=head.statistics))
-            for head in heads
-        ]
+        # Heads that look at the same window in the same way share its statistics.
+        self._heads = [(head, (head.frames(rate), head.statistics)) for head in heads]
+        self._statistics = {
+            (frames, kinds): WindowStatistics(frames=frames, width=width, kinds=kinds)
+            for _head, (frames, kinds) in self._heads
+        }
         self.embedding: NDArray[np.float32] | None = None
         """Of the last frame, (width,)."""
 
@@ -65,16 +67,14 @@ class Member:
         if self._classifier is not None:
             means = [window.last(frames)[: self._width] for frames in self._shorter]
             logits += [self._classifier(mean) for mean in means]
-        of_heads = [
-            head.slope * head.score(statistics.add(embedding)) + head.offset
-            for head, statistics in self._heads
-        ]
+        seen = {view: statistics.add(embedding) for view, statistics in self._statistics.items()}
+        of_heads = [head.slope * head.score(seen[view]) + head.offset for head, view in self._heads]
         return [*logits, np.array(of_heads, np.float32)]
 
     def clear(self) -> None:
         """Forget every frame."""
         self.model.forget()
         self._window.clear()
-        for _head, statistics in self._heads:
+        for statistics in self._statistics.values():
             statistics.clear()
         self.embedding = None

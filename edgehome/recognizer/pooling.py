@@ -20,8 +20,10 @@ class Window:
 
     def __init__(self, *, frames: int, width: int) -> None:
         self._ring = np.zeros((frames, width), np.float32)
-        self._sum = np.zeros(width, np.float64)
         self._next = 0
+        self.earlier = np.zeros(width, np.float64)
+        """Sum of the vectors that will share the window with the next, (width,); changes with
+        `add`."""
         self.seen = 0
         """Vectors in the window."""
 
@@ -29,12 +31,6 @@ class Window:
     def frames(self) -> int:
         """Return how many vectors the window can hold."""
         return len(self._ring)
-
-    @property
-    def earlier(self) -> NDArray[np.float32]:
-        """Return the sum of the vectors that will share the window with the next, (width,)."""
-        earlier: NDArray[np.float32] = (self._sum - self._ring[self._next]).astype(np.float32)
-        return earlier
 
     @property
     def inverse(self) -> float:
@@ -48,13 +44,13 @@ class Window:
 
     def add(self, vector: NDArray[np.float32]) -> None:
         """Take one vector, (width,); the oldest leaves a full window."""
-        self._sum += vector
-        self._sum -= self._ring[self._next]
         self._ring[self._next] = vector
+        self.earlier += vector
         self._next += 1
         if self._next == self.frames:
             self._next = 0
-            np.sum(self._ring, axis=0, dtype=np.float64, out=self._sum)
+            np.sum(self._ring, axis=0, dtype=np.float64, out=self.earlier)
+        self.earlier -= self._ring[self._next]
         self.seen = min(self.seen + 1, self.frames)
 
     def last(self, frames: int) -> NDArray[np.float32]:
@@ -67,5 +63,5 @@ class Window:
     def clear(self) -> None:
         """Forget every vector."""
         self._ring[:] = 0
-        self._sum[:] = 0
+        self.earlier[:] = 0
         self._next = self.seen = 0

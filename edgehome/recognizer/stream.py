@@ -64,7 +64,7 @@ class StreamModel:
             past()[...] = zero
 
     def step(
-        self, image: NDArray[np.uint8], earlier: NDArray[np.float32], inverse: float, place: int
+        self, image: NDArray[np.uint8], earlier: NDArray[np.float64], inverse: float, place: int
     ) -> NDArray[np.float32]:
         """Run one frame, uint8 RGB (size, size, 3), and carry the states to the next.
 
