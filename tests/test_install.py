@@ -295,13 +295,3 @@ def compiled_model(folder: Path) -> Path:
     """Write a small model as an import would, with the labels a to e."""
     said = outputs(small_model(), scenes(SIZE))
     return place(folder, small_model(), compiled={"reference": packed(said)})
-
-
-def test_the_demo_without_a_clip_says_what_to_point_it_at() -> None:
-    command = [sys.executable, ROOT / "scripts" / "demo.py", "--model", ROOT / "LICENSE"]
-    run = subprocess.run(
-        [*command, "--clip", "/no/clip.mp4"], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 66
-    assert "There is no file /no/clip.mp4" in run.stderr
-    assert "--clip FILE" in run.stderr
