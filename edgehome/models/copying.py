@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgehome.heads.names import FOLDER, head_files
+from edgehome.heads.names import FOLDER, head_files, heads_beside
 from edgehome.models.selftest import SelfTest, self_test_apart
 from edgehome.models.verify import Finding, verify
 from edgehome.recognizer.compiled import read_interface
@@ -67,7 +67,7 @@ def copy_model(source: Path, folder: Path, name: str, *, step: Step) -> Copied:
             "Copy both files, or import the published one that it was made of.",
         )
     step("running a frame")
-    heads, left_out = _heads(source, list(verify(source)))
+    heads, left_out = _heads(source, manifest.embedding, list(verify(source)))
     step("comparing with float32")
     tested = self_test_apart(source)
     if not tested.good:
@@ -96,8 +96,8 @@ def write_files(files: Mapping[Path, bytes]) -> None:
         path.chmod(0o644)
 
 
-def _heads(source: Path, findings: list[Finding]) -> tuple[list[Path], tuple[str, ...]]:
-    """Return the head files that fit, and what was found of the others.
+def _heads(source: Path, space: str, findings: list[Finding]) -> tuple[list[Path], tuple[str, ...]]:
+    """Return the head files that fit this space of embeddings, and what is wrong with others.
 
     Raises ModelError (`model_refused`) for what was found of the model itself.
     """
@@ -106,5 +106,6 @@ def _heads(source: Path, findings: list[Finding]) -> tuple[list[Path], tuple[str
         raise ModelError("model_refused", f"{source}: {bad.message}.", bad.remedy)
     of_heads = [found for found in findings if found.part == "head"]
     pairs = list(zip(head_files(source), of_heads, strict=True))
-    fitting = [path for path, found in pairs if found.good]
+    of_space = {path for _, path in heads_beside(source, space)}
+    fitting = [path for path, found in pairs if found.good and path in of_space]
     return fitting, tuple(found.message for _, found in pairs if not found.good)

@@ -103,9 +103,11 @@ def _heads(model: Path, space: str, width: int) -> Iterator[Finding]:
         except ModelError as error:
             yield Finding("head", False, error.problem.message, error.problem.remedy)
             continue
-        made_for = f"{head.name} was made for embeddings {head.embedding!r} of {head.width} numbers"
-        if (head.embedding, head.width) == (space, width):
+        if head.embedding != space:
+            message = f"{head.name} is not used: it is for another model's {head.embedding!r}"
+            yield Finding("head", True, message)
+        elif head.width == width:
             yield Finding("head", True, f"{head.name} fits")
         else:
-            remedy = "Move it to the model that it was made for."
-            yield Finding("head", False, f"{made_for}; this is {space!r}, of {width}", remedy)
+            message = f"{head.name} takes embeddings of {head.width} numbers, these have {width}"
+            yield Finding("head", False, message, "Make it anew for this model.")

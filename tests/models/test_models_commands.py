@@ -202,13 +202,15 @@ def test_verify_says_when_a_head_does_not_fit(tmp_path: Path, box_model: Path) -
     add_head(tmp_path, "fall", "movinet-a0-kinetics600")
     assert models("verify", path, cwd=tmp_path).returncode == 0
     add_head(tmp_path, "far", "elsewhere")
+    done = models("verify", path, cwd=tmp_path)
+    assert done.returncode == 0, "models share the folder, and each has heads of its own"
+    assert "good   far is not used: it is for another model's 'elsewhere'" in done.stdout
     add_head(tmp_path, "narrow", "movinet-a0-kinetics600", width=24)
     (tmp_path / "heads" / "torn.json").write_text('{"name": ')
     done = models("verify", path, cwd=tmp_path)
     assert done.returncode == EX_DATAERR
     assert "good   fall fits\n" in done.stdout
-    assert "bad    far was made for embeddings 'elsewhere' of 480 numbers; this is" in done.stdout
-    assert "bad    narrow was made for embeddings 'movinet-a0-kinetics600' of 24" in done.stdout
+    assert "bad    narrow takes embeddings of 24 numbers, these have 480" in done.stdout
     assert "torn.json" in done.stdout
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_model import SIZE, place, place_head, small_model
 from tiny_stream import tiny_stream
@@ -81,10 +82,13 @@ def test_heads_that_do_not_fit_are_left_out_and_it_is_said_why(
     compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place_head(compiled, "person", embedding="another-space")
+    place_head(compiled, "cat", center=np.zeros(6, np.float32), scale=np.ones(6, np.float32),
+               weights=np.ones(6, np.float32))  # fmt: skip
     (compiled.parent / "heads" / "torn.json").write_text("{")
     assert main(["models", "import", str(compiled), "--to", str(tmp_path / "etc")]) == 0
     told = capsys.readouterr().out
-    assert "its heads: fall\n  left out: person was made for" in told
+    assert "its heads: fall\n  left out: cat takes embeddings of 2 numbers, these have 24" in told
+    assert "person" not in told
     assert "torn.json" in told
     assert [path.name for path in (tmp_path / "etc" / "heads").iterdir()] == ["fall.json"]
 
