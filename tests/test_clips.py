@@ -92,6 +92,14 @@ def test_no_file_and_no_text(tmp_path: Path) -> None:
         read_clips(tmp_path / "clips.csv")
 
 
+def test_the_clips_in_the_box_can_be_read(rendered: Path) -> None:
+    listed = read_clips(rendered / "clips.csv")
+    falls = [clip for clip in listed if "fall" in clip.labels]
+    assert (len(listed), len(falls)) == (24, 6)
+    assert all(any(shows for *_, shows in clip.stretches("fall")) for clip in falls)
+    assert all(clip.path.is_file() for clip in listed)
+
+
 def test_the_clips_that_the_project_is_tested_with_can_be_read(clips: Path) -> None:
     listed = read_clips(clips / "clips.csv")
     falls = [clip for clip in listed if "fall" in clip.labels]

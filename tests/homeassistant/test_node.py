@@ -23,13 +23,13 @@ CLIP = "room-day-fight.mp4"
 """Rendered: two people fight."""
 
 RULES = [
-    {"name": "Match", "when": "person", "above": 0.3, "for": "1s", "repeat_interval": "4s"},
-    {"name": "Nap", "when": "fall", "above": 0.99},
+    {"name": "Visitor", "when": "person", "above": 0.3, "for": "1s", "repeat_interval": "4s"},
+    {"name": "Fall", "when": "fall", "above": 0.99},
 ]
 
 EXPECTED = ENTITIES | {
-    "binary_sensor.front_door_rule_match",
-    "binary_sensor.front_door_rule_nap",
+    "binary_sensor.front_door_rule_visitor",
+    "binary_sensor.front_door_rule_fall",
 }
 
 BACK_S = 90
@@ -110,8 +110,8 @@ def test_a_clip_becomes_one_device_and_an_alert_in_an_automation(
     daemon: Daemon, home: HomeAssistant, listener: Client
 ) -> None:
     alert = wait_for_new_alert(listener)
-    assert alert["event_type"] == "match"
-    assert alert["rule"] == "Match"
+    assert alert["event_type"] == "visitor"
+    assert alert["rule"] == "Visitor"
     assert alert["label"] == "person"
     assert alert["score"] > 0.3
     assert alert["evidence"]
@@ -119,8 +119,8 @@ def test_a_clip_becomes_one_device_and_an_alert_in_an_automation(
     assert home.device_entities("switch.front_door_armed") == EXPECTED
     assert home.devices() == 1
     assert home.state("sensor.front_door_activity") == "person"
-    assert home.state("binary_sensor.front_door_rule_match") == "on"
-    assert home.state("binary_sensor.front_door_rule_nap") == "off"
+    assert home.state("binary_sensor.front_door_rule_visitor") == "on"
+    assert home.state("binary_sensor.front_door_rule_fall") == "off"
     assert home.state("binary_sensor.front_door_problem") == "off"
     assert float(home.state("sensor.front_door_frames_per_second")) > 3
     assert home.complaints() == []
@@ -133,7 +133,7 @@ def test_the_armed_switch_in_home_assistant_disarms_the_node(
 ) -> None:
     home.call("switch", "turn_off", "switch.front_door_armed")
     home.wait_state("switch.front_door_armed", "off")
-    home.wait_state("binary_sensor.front_door_rule_match", "off")
+    home.wait_state("binary_sensor.front_door_rule_visitor", "off")
 
     daemon.end()  # it remembers
     home.wait_state("switch.front_door_armed", "unavailable")
@@ -175,7 +175,7 @@ def test_a_killed_node_is_unavailable_within_a_second_and_comes_back(
     daemon: Daemon, home: HomeAssistant, listener: Client
 ) -> None:
     daemon.end(signal.SIGKILL)
-    elapsed_s = home.wait_state("binary_sensor.front_door_rule_match", "unavailable")
+    elapsed_s = home.wait_state("binary_sensor.front_door_rule_visitor", "unavailable")
     print(f"unavailable after {elapsed_s:.2f} s")
     assert elapsed_s < 1
     daemon.start()
@@ -189,8 +189,8 @@ def test_the_entity_of_a_rule_that_was_removed_goes(daemon: Daemon, home: HomeAs
     daemon.config["rules"] = RULES[:1]
     daemon.write()
     daemon.start()
-    home.wait_state("binary_sensor.front_door_rule_nap", "missing", BACK_S)
-    gone = {"binary_sensor.front_door_rule_nap"}
+    home.wait_state("binary_sensor.front_door_rule_fall", "missing", BACK_S)
+    gone = {"binary_sensor.front_door_rule_fall"}
     wait_for_all(home, EXPECTED - gone)
     assert home.device_entities("switch.front_door_armed") == EXPECTED - gone
     assert home.complaints() == []
