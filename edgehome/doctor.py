@@ -27,6 +27,7 @@ from edgehome.config.types import Config, MqttConfig
 from edgehome.configfile import check
 from edgehome.delivery.board import not_allowed
 from edgehome.homeassistant import Topics, device_identity
+from edgehome.labels import labels_of
 from edgehome.messages import Failure, Message, MessageError, Ready
 from edgehome.models.selftest import self_test_apart
 from edgehome.mqtt import FAILURE, Acknowledged, Client, Connected, Lost, Session
@@ -105,7 +106,8 @@ def _model(config: Config) -> Finding:
         manifest = read_manifest(config.recognizer.model)
     except ModelError as error:
         return _bad("model", error.problem)
-    message = f"{manifest.name}, {len(manifest.labels)} labels, sha256 {manifest.sha256[:12]}"
+    labels = len(labels_of(config.recognizer.model) or ())
+    message = f"{manifest.name}, {labels} labels, sha256 {manifest.sha256[:12]}"
     if manifest.pinned:
         return Finding("model", "good", f"{message}, as it should be")
     remedy = "Put a manifest beside it, docs/reference/models.md."

@@ -21,8 +21,9 @@ def listing(rows: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]
             lines.append(f"{mark} {row['file']}\n    cannot be used: {row['problem']}")
             continue
         pinned = "" if row["pinned"] else ", nothing vouches for it"
+        labels = f"{row['labels']} labels, " if row["labels"] else ""
         lines.append(
-            f"{mark} {row['file']}\n    {row['name']}: {_network(row)}, {row['labels']} labels, "
+            f"{mark} {row['file']}\n    {row['name']}: {_network(row)}, {labels}"
             f"{row['bytes'] / 1e6:.1f} MB{pinned}"
         )
         if row["heads"]:
@@ -53,7 +54,7 @@ def shown(about: Mapping[str, Any]) -> str:
         "network": _network(about),
         "import": about["network"].get("fault", ""),
         "frames": f"{about['size']} x {about['size']} pixels, {about['rate']:g} a second",
-        "labels": str(about["labels"]),
+        "labels": str(about["labels"] or "none of its own"),
         "embedding": about["embedding"],
         "licence": about["licence"] or "not said",
         "source": about["source"] or "not said",

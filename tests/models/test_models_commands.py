@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import pty
 import shutil
@@ -23,6 +24,7 @@ from edgehome.models import catalogue
 from edgehome.recognizer.tflite_file import TfliteFile
 
 ROOT = Path(__file__).resolve().parents[2]
+ORIGINALS = ROOT / "tests" / "movinet" / "originals"
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_IOERR = 64, 65, 66, 69, 74
 LABELS = [f"label {number}" for number in range(CLASSES)]
 
@@ -84,25 +86,31 @@ def copied(model: Path, folder: Path, **more: Any) -> Path:
     return path
 
 
+def published(path: Path) -> Path:
+    """Write a network of random weights as Google's converter does; return its path."""
+    path.write_bytes(lzma.decompress((ORIGINALS / "a0.int8.tflite.xz").read_bytes()))
+    return path
+
+
 def test_list_says_what_is_here_what_is_wrong_and_what_can_be_fetched(
-    tmp_path: Path, k600_model: Path, k600_original: Path
+    tmp_path: Path, box_model: Path
 ) -> None:
-    copied(k600_model, tmp_path / "mine")
+    copied(box_model, tmp_path / "mine")
     add_model(tmp_path / "models", "cut", tiny_stream()[:500])
-    shutil.copy(k600_original, tmp_path / "models" / "x.tflite")
-    (tmp_path / "config.yaml").write_text("recognizer: {model: mine/movinet-a0.tflite}\n")
+    published(tmp_path / "models" / "x.tflite")
+    (tmp_path / "config.yaml").write_text("recognizer: {model: mine/edgehome-a0.tflite}\n")
     done = models("list", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (
-        f"* {tmp_path}/mine/movinet-a0.tflite\n    MoViNet-A0 stream, Kinetics-600, compiled: "
-        "MoViNet a0, int8, compiled for cpu, 600 labels, "
+        f"* {tmp_path}/mine/edgehome-a0.tflite\n    edgehome A0: "
+        "MoViNet a0, int8, compiled for cpu, 0.8 MB\n"
     ) in done.stdout
     assert "  models/cut.tflite\n    cannot be used: " in done.stdout
-    assert "MoViNet a0, int8, as published, to be imported, 600 labels, 3.3 MB\n" in done.stdout
+    assert "MoViNet a0, int8, as published, to be imported, 7 labels, " in done.stdout
     assert "movinet-a1-int8       MoViNet-A1 stream, Kinetics-600, int8\n" in done.stdout
     said = json.loads(models("list", "--json", cwd=tmp_path).stdout)
     assert [(Path(row["file"]).name, row["configured"]) for row in said["here"]] == [
-        ("movinet-a0.tflite", True),
+        ("edgehome-a0.tflite", True),
         ("cut.tflite", False),
         ("x.tflite", False),
     ]
@@ -172,6 +180,7 @@ def test_verify_runs_a_frame_of_either_kind(
 
 
 def test_the_model_in_the_box_runs_and_its_heads_fit(tmp_path: Path, box_model: Path) -> None:
+    assert "labels         none of its own\n" in models("show", box_model, cwd=tmp_path).stdout
     done = models("verify", box_model, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "is the one that is known" in done.stdout
@@ -303,11 +312,10 @@ def test_every_part_of_models_has_help(tmp_path: Path) -> None:
     assert models(cwd=tmp_path).returncode == EX_USAGE
 
 
-def test_a_truncated_model_never_reaches_the_runtime(tmp_path: Path, k600_original: Path) -> None:
-    data = k600_original.read_bytes()
+def test_a_truncated_model_never_reaches_the_runtime(tmp_path: Path) -> None:
+    path = published(tmp_path / "x.tflite")
+    data = path.read_bytes()
     assert TfliteFile(data).operators
-    path = tmp_path / "x.tflite"
-    shutil.copy(k600_original, path)
     path.write_bytes(data[:-1000])
     done = models("show", path, cwd=tmp_path)
     assert done.returncode == EX_DATAERR
