@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,8 +32,10 @@ from typing import Any, Literal
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgehome.recognizer.tflite_file import TfliteFile
-from edgehome.types import EdgehomeError
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from edgehome.recognizer.tflite_file import TfliteFile  # noqa: E402
+from edgehome.types import EdgehomeError  # noqa: E402
 
 NAMES: Mapping[int, str] = {
     number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()
@@ -294,4 +297,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of our output has seen enough
     sys.exit(main())
