@@ -34,8 +34,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from edgehome.recognizer.tflite_file import TfliteFile  # noqa: E402
-from edgehome.types import EdgehomeError  # noqa: E402
+from edgehome.recognizer.tflite_file import TfliteFile
+from edgehome.types import EdgehomeError
 
 NAMES: Mapping[int, str] = {
     number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()
