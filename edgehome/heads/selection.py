@@ -49,6 +49,8 @@ class Taught:
     stretches: Sequence[tuple[float, float, bool]]
     """Times in seconds, (from, to), and whether they show the activity."""
     group: str
+    judged: bool = True
+    """Whether a head is judged by it too; what was rendered only teaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,26 @@ class Windows:
     teaching: NDArray[np.bool_]
     """Every third of every view, (windows,)."""
     judged: NDArray[np.bool_]
-    """All of the clips themselves, none of what varies them, (windows,)."""
+    """All of the clips themselves, none of what varies them or only teaches, (windows,)."""
+
+    @property
+    def positive(self) -> NDArray[np.bool_]:
+        """Return whether they show the activity, of the stretches that are judged by."""
+        return self.examples.positive[self._told]
+
+    @property
+    def _told(self) -> NDArray[np.int64]:
+        return np.unique(self.examples.stretch[self.judged])
+
+    def best(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the highest of the windows' scores in each stretch that is judged by."""
+        stretch, count = self.examples.stretch[self.judged], len(self.examples.positive)
+        return highest(scores[self.judged], stretch, count)[self._told]
+
+    def negatives(self, scores: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the scores in each stretch that is judged by and does not show the activity."""
+        rows = [row for row in self._told.tolist() if not self.examples.positive[row]]
+        return [scores[self.judged & (self.examples.stretch == row)] for row in rows]
 
 
 def windows_of(clips: Sequence[Taught], recipe: Recipe, rate: float) -> Windows:
@@ -89,7 +110,8 @@ def windows_of(clips: Sequence[Taught], recipe: Recipe, rate: float) -> Windows:
                 continue
             for number, (view, mine) in enumerate(zip(views, chosen, strict=True)):
                 features.append(view[mine])
-                rows += [(len(stretches), i % _STRIDE == 0, number == 0) for i in range(len(mine))]
+                told = clip.judged and number == 0
+                rows += [(len(stretches), i % _STRIDE == 0, told) for i in range(len(mine))]
             stretches.append((shows, numbers[clip.group]))
     stretch, teaching, judged = (np.array(column) for column in zip(*rows, strict=True))
     positive, group = (np.array(column) for column in zip(*stretches, strict=True))
@@ -140,8 +162,8 @@ def judge(windows: Windows, recipe: Recipe) -> Judged:
     """Return what validation across groups says of a recipe."""
     values = []
     for seed in _SEEDS:
-        best = _best(windows, unseen_scores(windows, recipe, seed))
-        values.append(auc(best, windows.examples.positive))
+        best = windows.best(unseen_scores(windows, recipe, seed))
+        values.append(auc(best, windows.positive))
     return Judged(recipe, float(np.mean(values)))
 
 
@@ -185,7 +207,7 @@ def make_head(
     """
     windows = windows_of(clips, recipe, rate)
     scores = unseen_scores(windows, recipe, _SEEDS[0])
-    slope, offset = calibrate(_best(windows, scores), windows.examples.positive)
+    slope, offset = calibrate(windows.best(scores), windows.positive)
     sure = _sigmoid(slope * scores + offset)
     threshold, figures = _validated(windows, sure, rate, alarms_an_hour)
     learnt = teach(windows.examples.of(windows.teaching), recipe)
@@ -209,13 +231,8 @@ def _validated(
     windows: Windows, sure: NDArray[np.float64], rate: float, alarms_an_hour: float
 ) -> tuple[float, dict[str, Any]]:
     """Return the threshold, and figures for the card, of windows' probabilities, (windows,)."""
-    positive = windows.examples.positive
-    best = _best(windows, sure)
-    negatives = [
-        sure[windows.judged & (windows.examples.stretch == row)]
-        for row in np.flatnonzero(~positive)
-    ]
-    alarms = count_alarms(negatives, np.append(best, 1.0), frames_an_hour=3600 * rate)
+    positive, best = windows.positive, windows.best(sure)
+    alarms = count_alarms(windows.negatives(sure), np.append(best, 1.0), frames_an_hour=3600 * rate)
     hours = float(alarms.hours.sum())
     allowed = max(alarms_an_hour, 1 / hours)
     threshold = float(np.clip(alarms.threshold(allowed), 0.5, 1.0))
@@ -250,12 +267,6 @@ def calibrate(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple
         if np.abs(step).max() < 1e-9:
             break
     return max(float(point[0]), 1e-3), float(point[1])
-
-
-def _best(windows: Windows, scores: NDArray[Any]) -> NDArray[np.float64]:
-    judged = windows.judged
-    count = len(windows.examples.positive)
-    return highest(scores[judged], windows.examples.stretch[judged], count)
 
 
 def _sigmoid(scores: NDArray[Any]) -> NDArray[np.float64]:

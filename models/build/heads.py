@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rate, embedding = _watch(model, sorted(paths), views)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, listed in wanted.items():
-        taught = list(_taught(listed, name, views))
+        taught = list(_taught(listed, name, views, options.clips[0].parent))
         head = _made(name, taught, rate, options.embedding or embedding, options.alarms)
         write_head(options.out / f"{name}.json", head)
         _say(f"{name}: {head.card['figures']}")
@@ -73,7 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.build heads", description=__doc__)
     parser.add_argument(
-        "--clips", type=Path, action="append", required=True, help="a list of clips; repeatable"
+        "--clips",
+        type=Path,
+        action="append",
+        required=True,
+        help="a list of clips; those of further ones teach, and nothing is judged by them",
     )
     parser.add_argument("--person", type=Path, default=PERSON, help="where persons are seen")
     parser.add_argument("--split", default="train", help="(%(default)s)")
@@ -115,8 +119,9 @@ def _taught(
     clips: Iterable[LabelledClip],
     name: str,
     views: Mapping[Path, list[Sequence[NDArray[np.float32]]]],
+    filmed: Path,
 ) -> Iterable[Taught]:
-    """Yield a clip once for each model that saw it."""
+    """Yield a clip once for each model that saw it; only those under `filmed` judge."""
     for clip in clips:
         if not clip.labels:
             continue
@@ -124,7 +129,7 @@ def _taught(
             stretches = clip.stretches(name)
             if name == "person":  # every second of which something is known is in a segment
                 stretches = list(_pieces(clip.segments, name))
-            yield Taught(seen, stretches, clip.group)
+            yield Taught(seen, stretches, clip.group, clip.path.is_relative_to(filmed))
 
 
 def _pieces(segments: Iterable[Segment], name: str) -> Iterable[tuple[float, float, bool]]:
@@ -140,7 +145,8 @@ def _pieces(segments: Iterable[Segment], name: str) -> Iterable[tuple[float, flo
 def _made(name: str, clips: Sequence[Taught], rate: float, embedding: str, alarms: float) -> Head:
     best, *rest = choose(clips, rate, progress=lambda text: _say(f"{name}: {text}"))
     _say(f"{name}: {best.recipe} is the best of {1 + len(rest)}, AUC {best.auc:.4f}")
-    groups = len({clip.group for clip in clips})
+    groups = len({clip.group for clip in clips if clip.judged})
+    rendered = len({clip.group for clip in clips if not clip.judged})
     return make_head(
         clips,
         best.recipe,
@@ -150,7 +156,8 @@ def _made(name: str, clips: Sequence[Taught], rate: float, embedding: str, alarm
         alarms_an_hour=alarms,
         card={
             **CARDS[name],
-            "trained_on": f"{len(clips)} views of clips from {groups} sources; {best.recipe}",
+            "trained_on": f"{len(clips)} views of clips from {groups} sources, and of {rendered} "
+            f"rendered scenes, by which nothing is judged; {best.recipe}",
             "licence": "Apache-2.0",
         },
     )
