@@ -194,3 +194,22 @@ def test_unseen_scores_do_not_change_with_the_labels_of_their_own_group() -> Non
     if not np.array_equal(folds_of(windows.examples, 6, 0), folds_of(other.examples, 6, 0)):
         pytest.fail("the folds depend on which of a group's clips are positive")
     assert np.array_equal(unseen_scores(other, RECIPE, 0)[mine], before)
+
+
+def test_what_only_teaches_is_not_judged_by() -> None:
+    """Stretches that are easy to tell, or said to be what they are not, change no figure."""
+    clips = footage()
+    others = [
+        Taught(c.views, [(0, ALL, not c.stretches[0][2])], f"rendered {n}", judged=False)
+        for n, c in enumerate(clips)
+    ]
+    windows, both = windows_of(clips, RECIPE, RATE), windows_of([*clips, *others], RECIPE, RATE)
+    assert np.array_equal(both.positive, windows.positive)
+    assert len(both.examples.positive) == 2 * len(windows.examples.positive)
+    scores = np.arange(len(both.examples.features), dtype=np.float64)
+    mine = scores[: len(windows.examples.features)]
+    assert np.array_equal(both.best(scores), windows.best(mine))
+    for ours, theirs in zip(both.negatives(scores), windows.negatives(mine), strict=True):
+        assert np.array_equal(ours, theirs)
+    # They do teach: with every label the other way round, nothing can be told any more.
+    assert judge(both, RECIPE).auc < judge(windows, RECIPE).auc - 0.2
