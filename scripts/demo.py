@@ -33,8 +33,6 @@ MODEL = ROOT / "models" / "edgehome-a0.tflite"
 CLIPS = ROOT / "models" / "clips"
 IDENTITY = "edgehome_demo"
 TOPICS = (f"homeassistant/device/{IDENTITY}/config", f"edgehome/{IDENTITY}/#")
-ABOVE = 0.3
-"""Score at which the demo's rule begins. A home's is higher: the heads have their own."""
 TIMEOUT_S = 60.0
 """For the first frame, and for the alert; also covers the slowest Raspberry Pi."""
 INDENT = " " * 22
@@ -135,7 +133,7 @@ class Node:
             "device": {"name": "Edgehome demo", "id": IDENTITY},
             "camera": {"source": str(scene.clip)},
             "recognizer": {"model": str(self._options.model)},
-            "rules": [{"name": label, "when": label, "above": ABOVE}],
+            "rules": [{"name": label, "when": label}],
             "mqtt": {
                 "host": "127.0.0.1",
                 "port": self._broker.port,
