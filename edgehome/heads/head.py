@@ -145,22 +145,6 @@ def write_head(path: Path, head: Head) -> None:
     path.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_heads(folder: Path) -> list[Head]:
-    """Return the heads in the `.json` files of a folder, in the order of their names.
-
-    None where there is no such folder. Raises ModelError as `read_head`, and `head_invalid` where
-    two have the same name.
-    """
-    heads: dict[str, tuple[Path, Head]] = {}
-    for path in sorted(folder.glob("*.json")):
-        head = read_head(path)
-        if head.name in heads:
-            other = heads[head.name][0].name
-            raise _invalid(path, [f"{other} is a head of the same name, {head.name}"])
-        heads[head.name] = (path, head)
-    return [head for _, head in heads.values()]
-
-
 def _head(fields: Mapping[str, Any]) -> Head:
     center, scale, weights = (numbers_of(fields[key]) for key in ("center", "scale", "weights"))
     assert center is not None and scale is not None and weights is not None  # noqa: S101, PT018
