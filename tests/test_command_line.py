@@ -11,25 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import edgehome
 
 ROOT = Path(__file__).resolve().parents[1]
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 64, 65, 66, 78
 CLIP = "room-day-fight.mp4"
 """Rendered: two people fight in a room, for eight seconds."""
-
-
-def edgehome(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "edgehome", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -9,13 +9,13 @@ import os
 import pty
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import edgehome
 from file_server import Files, file_server
 from tiny_stream import CLASSES, SIZE, tiny_stream
 
@@ -30,17 +30,7 @@ LABELS = [f"label {number}" for number in range(CLASSES)]
 
 
 def models(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "edgehome", "models", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    return edgehome("models", *arguments, cwd=cwd)
 
 
 def add_model(folder: Path, name: str = "tiny", data: bytes | None = None, **more: Any) -> Path:
