@@ -38,15 +38,16 @@ def test_it_tells_what_edgehome_adds_to_the_bare_invoke(box_model: Path) -> None
 def test_a_step_takes_at_most_half_of_the_published_file_s(
     k600_model: Path, k600_original: Path
 ) -> None:
-    """By the fastest steps, which other work on the machine disturbs least."""
-    result = run_bench(k600_model, against=k600_original, threads=1, rounds=8)
+    """By medians of steps taken in turns: the fastest of either is luck, and one step decides."""
+    result = run_bench(k600_model, against=k600_original, threads=1, rounds=20)
     print(render(result))
     ours, theirs = result["a"], result["b"]
     assert isinstance(ours, dict)
     assert isinstance(theirs, dict)
     assert theirs["way"] == "signature runner, states in a dictionary"
     assert theirs["state_bytes"] > 3 * ours["state_bytes"]
-    assert ours["min_ms"] <= 0.5 * theirs["min_ms"]
+    assert isinstance(result["ratio"], float)
+    assert result["ratio"] <= 0.5
 
 
 def test_another_compiled_file_may_be_compared_with(box_model: Path, small: Path) -> None:

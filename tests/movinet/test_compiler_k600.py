@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,6 @@ from edgehome.movinet.calibrate import measure_ranges, tightened
 from edgehome.movinet.compiler import compile_movinet
 from edgehome.movinet.original import Original, read_original
 from edgehome.movinet.weights import Ranges
-from edgehome.recognizer.compiled import read_interface
-from edgehome.recognizer.litert import open_interpreter
-from edgehome.recognizer.pooling import Window
-from edgehome.recognizer.stream import StreamModel
-from edgehome.recognizer.tflite_file import TfliteFile
 
 Array = np.ndarray[Any, Any]
 CLIPS = (
@@ -135,35 +129,6 @@ def test_int8_is_one_partition_of_four_dimensions_with_less_than_a_megabyte_of_s
         for index in (driver.inputs[name], driver.outputs[name])
     ]
     assert sum(carried) <= 1_000_000
-
-
-def test_a_step_takes_at_most_half_of_the_original_files(
-    original: Original, k600_original: Path, streams: list[Array]
-) -> None:
-    """Median times of steps taken in turns of ten, in Python and with all copies."""
-    runner = open_interpreter(k600_original.read_bytes(), threads=1).get_signature_runner()
-    kept = {
-        name: np.zeros(details["shape"], details["dtype"])
-        for name, details in runner.get_input_details().items()
-    }
-    data = compiled(original, "int8", tightened(original.ranges))
-    graph = TfliteFile(data)
-    model = StreamModel(open_interpreter(data, threads=1), graph, read_interface(graph))
-    window = Window(frames=50, width=model.width)
-    picture = streams[0][0]
-    kept["image"][...] = picture / 255
-    theirs, ours = [], []
-    for _ in range(30):
-        for _ in range(10):
-            start = time.perf_counter()
-            kept |= {name: value for name, value in runner(**kept).items() if name in kept}
-            theirs.append(time.perf_counter() - start)
-        for _ in range(10):
-            start = time.perf_counter()
-            window.add(model.step(picture, window.earlier, window.inverse, 0))
-            model.logits()
-            ours.append(time.perf_counter() - start)
-    assert np.median(ours) / np.median(theirs) <= 0.5
 
 
 @pytest.mark.skipif(
