@@ -25,6 +25,34 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Mode(StrEnum):
+    """What the home expects, as Home Assistant's alarm panels have it."""
+
+    DISARMED = "disarmed"
+    HOME = "home"
+    AWAY = "away"
+    NIGHT = "night"
+
+
+class CameraState(StrEnum):
+    """Something wrong with the camera's view."""
+
+    COVERED = "covered"
+    """Something hides most of the picture."""
+    MOVED = "moved"
+    """It shows another place than before."""
+    DEFOCUSED = "defocused"
+    """It lost its detail: out of focus, sprayed, wet."""
+    FROZEN = "frozen"
+    """The same picture comes again and again, to the last bit."""
+    DARK = "dark"
+    """Too little light to see anything."""
+
+
+Polygon = tuple[tuple[float, float], ...]
+"""Points (x, y), each 0-1 from the picture's top left; the last is joined to the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture, already cropped and scaled for the model. It never leaves the worker."""
@@ -55,6 +83,12 @@ class Scores:
     """Milliseconds that this frame took in the recogniser."""
     warm: float = 1.0
     """How much of the recogniser's window the judgement rests on, 0-1; it starts near 0."""
+    motion: float = 0.0
+    """Part of the picture that moves, 0-1, masked parts left out."""
+    still: bool = False
+    """The scene stands still and the model rests: the probabilities are those of before."""
+    camera: frozenset[CameraState] = frozenset()
+    """What is wrong with the camera's view."""
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable labels, the most probable first, ties by label."""
@@ -89,6 +123,8 @@ class Evidence:
     threshold: str
     """What was asked for, for example `0.6`."""
     met: bool
+    since: datetime | None = None
+    """Wall clock with zone, from when on it has been so; None where that has no meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +143,31 @@ class Alert:
     score: float
     """Smoothed score of the activity at that moment, 0-1."""
     evidence: tuple[Evidence, ...] = ()
+    """Every condition of the rule, in the file's order."""
+    since: datetime | None = None
+    """Wall clock with zone, of the frame on which the rule began to be pending."""
+    folded: int = 0
+    """Alerts that the limit held back and that this one stands for, itself not counted."""
+    model: str = ""
+    """SHA-256 of the model."""
+    config: str = ""
+    """SHA-256 of the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A rule that came close, and why there was no alert."""
+
+    at: datetime
+    """Wall clock with zone, of the frame on which it was closest."""
+    rule: str
+    reason: str
+    """Stable, lower_snake_case: `too_short`, `too_low`, `condition`, `muted`, `repeat_interval`,
+    `folded`, `disarmed`."""
+    message: str
+    """Why, as a sentence for a person."""
+    evidence: tuple[Evidence, ...] = ()
+    """Every condition at that moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,38 +1,19 @@
 """The configuration as frozen values: each key described once, with its unit and its default.
 
-`option()` ties a field to the way it is read; `reader.py` walks these to read a file. The words
+`option()` ties a field to the way it is read; `reader.py` walks these to read a file. What a rule
+can wait for is in `conditions.py`. The words
 in `about` are for the person who edits config.yaml.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
 from pathlib import Path
-from typing import Any
 
 from edgehome.config import values
-from edgehome.types import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """How one key of config.yaml is read, and what it is for."""
-
-    parse: values.Parser
-    about: str
-    key: str
-    """The key's name where Python does not allow it or the unit is in the field's name."""
-
-
-def option(parse: values.Parser, default: object, about: str, *, key: str = "") -> Any:  # noqa: ANN401
-    """Return a dataclass field that carries its `Option`."""
-    return field(default=default, metadata={"option": Option(parse, about, key)})
-
-
-def section(kind: type) -> Any:  # noqa: ANN401
-    """Return a dataclass field for a part of the file with keys of its own."""
-    return field(default_factory=kind, metadata={"section": kind})
+from edgehome.config.conditions import ActivityCondition, Condition, label_of
+from edgehome.config.options import option, section
+from edgehome.types import Polygon, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +76,52 @@ class EventsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """A named group of model labels; a plain label is a group of one."""
+class LocationConfig:
+    """Where the home is, for sunrise and sunset."""
 
-    name: str
-    labels: tuple[str, ...]
+    latitude: float | None = option(
+        values.Within(values.number, -90, 90, "-90 to 90"), None, "Degrees north, for `sun`."
+    )
+    longitude: float | None = option(
+        values.Within(values.number, -180, 180, "-180 to 180"), None, "Degrees east, for `sun`."
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
-    """A daily schedule, over midnight when `start` is later than `end`; `start` in, `end` out."""
+class MotionConfig:
+    """What counts as motion, and whether the model rests without it."""
 
-    start: time
-    end: time
+    gate: bool = option(
+        values.boolean,
+        True,
+        "Let the model rest while nothing moves; rules then see a still scene.",
+    )
+    threshold: float = option(
+        values.probability, 0.01, "Part of the picture that must move to wake the model, 0 to 1."
+    )
+    ignore: tuple[Polygon, ...] = option(
+        values.polygons,
+        (),
+        "Polygons where motion does not count (trees, a road): lists of [x, y], 0 to 1 from the "
+        "picture's top left.",
+    )
 
-    @classmethod
-    def parse(cls, value: str) -> Between:
-        """Return the schedule of `22:00-06:00`; raise ValueError for anything else."""
-        start, dash, end = value.partition("-")
-        if not dash:
-            raise ValueError(f"{value!r} is not a span of the day; write for example 22:00-06:00")
-        between = cls(values.time_of_day(start), values.time_of_day(end))
-        if between.start == between.end:
-            raise ValueError("begins when it ends; leave it out for the whole day")
-        return between
 
-    def __contains__(self, moment: datetime) -> bool:
-        """Return whether the moment's own wall clock is within the schedule."""
-        now = moment.time()
-        if self.start < self.end:
-            return self.start <= now < self.end
-        return now >= self.start or now < self.end
+@dataclass(frozen=True, slots=True)
+class AlertsConfig:
+    """What all rules' alerts have in common."""
 
-    def __str__(self) -> str:
-        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+    limit: int = option(
+        values.Within(values.integer, 1, 1000, "1 to 1000"),
+        10,
+        "At most so many alerts within `window`; more are folded into one that counts them.",
+    )
+    window_s: float = option(
+        values.Within(values.duration, 1, 86400, "1s to 24h"),
+        600.0,
+        "The time within which `limit` counts.",
+        key="window",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,37 +129,25 @@ class Rule:
     """When to tell whom what."""
 
     name: str = option(values.text, "", "What the rule is called in alerts and in Home Assistant.")
-    when: Activity = option(
-        values.text, Activity("", ()), "An activity of this file, or a label of the model."
+    when: Condition = field(
+        default_factory=ActivityCondition,
+        metadata={
+            "condition": "What must hold: an activity's name, a condition, or a list of which "
+            "all must hold.",
+        },
     )
-    above: float = option(
-        values.probability,
-        0.6,
-        "Score at which it begins, 0 to 1; when left out that of a head is its own.",
-    )
-    below: float = option(
-        values.probability, 0.4, "Score at which it ends; two thirds of `above` when left out."
-    )
-    for_s: float = option(
-        values.Within(values.duration, 0, 86400, "0s to 24h"),
-        0.0,
-        "How long it must last before the alert.",
-        key="for",
-    )
-    window_s: float | None = option(
-        values.Within(values.duration, 0.5, 60, "500ms to 60s"),
-        None,
-        "A shorter look back than the recogniser's, for the model's own labels.",
-        key="window",
-    )
+    """With the rule's own `for` in it, where the file has one."""
     repeat_interval_s: float = option(
         values.Within(values.duration, 0, 604800, "0s to 7d"),
         300.0,
-        "The least time between two alerts of this rule.",
+        "While it goes on or comes again, tell no sooner than this; 0s: once each time it fires.",
         key="repeat_interval",
     )
-    between: Between | None = option(
-        Between.parse, None, "Time of day at which it holds, for example 22:00-06:00."
+    resolve_after_s: float = option(
+        values.Within(values.duration, 0, 86400, "0s to 24h"),
+        0.0,
+        "It must be over for so long before the rule stops firing.",
+        key="resolve_after",
     )
     severity: Severity = option(values.severity, Severity.WARNING, "info, warning or critical.")
     message: str = option(
@@ -174,6 +155,11 @@ class Rule:
         "{label} ({score:.0%})",
         "What the alert says; may name {rule}, {label}, {score:.0%}, {severity} and {at:%H:%M}.",
     )
+
+    @property
+    def label(self) -> str:
+        """Return the first activity's name; the first condition's own key where there is none."""
+        return label_of(self.when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +205,11 @@ class Config:
     camera: CameraConfig = section(CameraConfig)
     recognizer: RecognizerConfig = section(RecognizerConfig)
     events: EventsConfig = section(EventsConfig)
+    motion: MotionConfig = section(MotionConfig)
+    location: LocationConfig = section(LocationConfig)
+    alerts: AlertsConfig = section(AlertsConfig)
     rules: tuple[Rule, ...] = ()
     mqtt: MqttConfig = section(MqttConfig)
     supervisor: SupervisorConfig = section(SupervisorConfig)
+    sha256: str = ""
+    """Of the file's bytes; empty for one that was not read from a file."""

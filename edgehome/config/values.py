@@ -113,6 +113,30 @@ class Within:
         return parsed
 
 
+def signed_duration(value: str) -> float:
+    """Return seconds, below zero with a `-` before them."""
+    bare = value.strip()
+    return -duration(bare[1:]) if bare.startswith("-") else duration(bare.removeprefix("+"))
+
+
+def frames_of(value: str) -> tuple[int, int]:
+    """Return the two numbers of `3 of 5` frames."""
+    match = re.fullmatch(r"(\d{1,3})\s*of\s*(\d{1,3})", value.strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a part of the last frames; write for example 3 of 5")
+    count, of = int(match[1]), int(match[2])
+    if not 1 <= count <= of <= 300:
+        raise ValueError(f"{value!r}: the first from 1 to the second, the second at most 300")
+    return count, of
+
+
+def number(value: str) -> float:
+    """Return a number with or without a point."""
+    if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,9})?", value.strip()):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
 def integer(value: str) -> int:
     """Return a whole number."""
     if not re.fullmatch(r"-?\d{1,9}", value.strip()):
