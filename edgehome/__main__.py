@@ -34,6 +34,7 @@ STATUS = {
     "manifest_invalid": EX_DATAERR,
     "disk_refused": EX_IOERR,
     "clips_missing": EX_NOINPUT,
+    "alert_unknown": EX_NOINPUT,
     "clips_invalid": EX_DATAERR,
     "labels_unknown": EX_DATAERR,
     "labels_invalid": EX_DATAERR,
@@ -82,6 +83,7 @@ def _status(error: EdgehomeError) -> int:
 
 
 def _parser() -> Parser:
+    from edgehome.explain import add_explain
     from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
 
@@ -106,6 +108,7 @@ def _parser() -> Parser:
     _add_replay(commands)
     add_measuring(commands, _default_config())
     add_models(commands, _default_config())
+    add_explain(commands, _state_folder())
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
     doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")

@@ -52,6 +52,8 @@ ALLOWED = {
     "edgehome.messages": {"edgehome.types"},
     "edgehome.process": {"edgehome.types", "edgehome.messages"},
     "edgehome.statefile": set(),
+    "edgehome.history": {"edgehome.types"},
+    "edgehome.explain": {"edgehome.types", "edgehome.history", "edgehome.config.values"},
     "edgehome.models": {
         "edgehome.types", "edgehome.models", "edgehome.recognizer", "edgehome.movinet",
         "edgehome.statefile", "edgehome.heads",
