@@ -6,9 +6,9 @@ Everything here is frozen, imports nothing of ours, and can be imported without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -51,6 +51,23 @@ class CameraState(StrEnum):
 
 Polygon = tuple[tuple[float, float], ...]
 """Points (x, y), each 0-1 from the picture's top left; the last is joined to the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SunDay:
+    """The sun over one place from one solar midnight to the next, noon in the middle."""
+
+    sunrise: datetime | None
+    """The last one before noon, with zone; None where it was up, or down, all morning."""
+    sunset: datetime | None
+    """The first one after noon, with zone; None where it stays up, or down, until midnight."""
+    up: bool
+    """Whether it is up at noon; where it neither rises nor sets, whether it is up all day."""
+
+
+SunTimes = Callable[[date, tzinfo], SunDay]
+"""The sun of a date, in a zone: by the calendar far north or east, a rise or a set can fall on the
+date before or after."""
 
 
 @dataclass(frozen=True, slots=True)

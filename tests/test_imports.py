@@ -22,6 +22,7 @@ OWNERS = {
     "paho": {"edgehome.mqtt"},
     "sqlite3": {"edgehome.outbox", "edgehome.outbox_file"},
     "yaml": {"edgehome.config.document"},
+    "ephem": {"edgehome.sun"},
 }
 """An outside thing and the only modules that may import it."""
 
@@ -65,6 +66,8 @@ ALLOWED = {
     "edgehome.labels": {
         "edgehome.types", "edgehome.heads.names", "edgehome.recognizer.manifest",
     },
+    "edgehome.sun": {"edgehome.types"},
+    "edgehome.packs": {"edgehome.types", "edgehome.config.document", "edgehome.config.packs"},
     "edgehome.wakeup": set(),
     "edgehome.memory": set(),
 }  # fmt: skip
