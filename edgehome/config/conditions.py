@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from edgehome.config import values
+from edgehome.config import lists, values
 from edgehome.config.options import conditions, option
 from edgehome.types import CameraState, Mode
 
@@ -139,7 +139,7 @@ class CameraCondition(Condition):
     """Something is wrong with the camera's view: one of these."""
 
     camera: tuple[CameraState, ...] = option(
-        values.Words(CameraState), (), "covered, moved, defocused, frozen or dark; one or a list."
+        lists.words(*CameraState), (), "covered, moved, defocused, frozen or dark; one or a list."
     )
 
 
@@ -159,7 +159,7 @@ class WeekdaysCondition(Condition):
     """It is one of these days."""
 
     weekdays: tuple[int, ...] = option(
-        values.weekdays, (), "mon, tue, wed, thu, fri, sat, sun, a span such as mon-fri, or a list."
+        lists.WEEKDAYS, (), "mon, tue, wed, thu, fri, sat, sun, a span such as mon-fri, or a list."
     )
     """0 is Monday, as in `datetime.weekday`."""
 
@@ -169,7 +169,7 @@ class SunCondition(Condition):
     """The sun is on this side of its rise or set; needs `location`."""
 
     sun: str = option(
-        values.Choice("after sunset", "before sunrise", "after sunrise", "before sunset"),
+        values.Choice(("after sunset", "before sunrise", "after sunrise", "before sunset")),
         "after sunset",
         "after sunset or before sunrise (both by night), after sunrise or before sunset (by day).",
     )
@@ -186,7 +186,7 @@ class ArmedCondition(Condition):
     """The home is in one of these modes."""
 
     armed: tuple[Mode, ...] = option(
-        values.Words(Mode, every="any"),
+        lists.words(*Mode, every="any"),
         (),
         "home, away, night, disarmed or any; one or a list. Set from Home Assistant.",
     )
@@ -227,7 +227,7 @@ class NoneCondition(Condition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThenCondition(Condition):
-    """These begin one after the other, each soon after the one before; holds while the last does."""
+    """These begin one after the other, each soon after the one before; held by the last."""
 
     conditions: tuple[Condition, ...] = conditions(
         "These begin in this order, each within `gap` of the last moment of the one before.",

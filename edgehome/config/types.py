@@ -1,8 +1,7 @@
 """The configuration as frozen values: each key described once, with its unit and its default.
 
 `option()` ties a field to the way it is read; `reader.py` walks these to read a file. What a rule
-can wait for is in `conditions.py`. The words
-in `about` are for the person who edits config.yaml.
+can wait for is in `conditions.py`. The words in `about` are for the person who edits config.yaml.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgehome.config import values
+from edgehome.config import lists, values
 from edgehome.config.conditions import ActivityCondition, Condition, label_of
 from edgehome.config.options import option, section
 from edgehome.types import Polygon, Severity
@@ -100,7 +99,7 @@ class MotionConfig:
         values.probability, 0.01, "Part of the picture that must move to wake the model, 0 to 1."
     )
     ignore: tuple[Polygon, ...] = option(
-        values.polygons,
+        lists.POLYGONS,
         (),
         "Polygons where motion does not count (trees, a road): lists of [x, y], 0 to 1 from the "
         "picture's top left.",
@@ -149,7 +148,9 @@ class Rule:
         "It must be over for so long before the rule stops firing.",
         key="resolve_after",
     )
-    severity: Severity = option(values.severity, Severity.WARNING, "info, warning or critical.")
+    severity: Severity = option(
+        values.Choice(tuple(Severity)), Severity.WARNING, "info, warning or critical."
+    )
     message: str = option(
         values.message,
         "{label} ({score:.0%})",

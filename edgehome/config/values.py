@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgehome.types import Severity
-
 Parser = Callable[[str], Any]
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -113,6 +111,23 @@ class Within:
         return parsed
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words."""
+
+    words: tuple[str, ...]
+    """Text, or the members of a StrEnum, which are then what is returned."""
+
+    def __call__(self, value: str) -> Any:  # noqa: ANN401
+        """Return the word, or raise ValueError with what was probably meant."""
+        for word in self.words:
+            if word == value:
+                return word
+        words = [str(word) for word in self.words]
+        hint = suggest(value, words)
+        raise ValueError(f"{value!r} is not one of {', '.join(words)}{hint}")
+
+
 def signed_duration(value: str) -> float:
     """Return seconds, below zero with a `-` before them."""
     bare = value.strip()
@@ -173,17 +188,6 @@ def time_of_day(value: str) -> time:
     if not match or int(match[1]) > 23 or int(match[2]) > 59:
         raise ValueError(f"{value!r} is not a time of day; write for example 22:00")
     return time(int(match[1]), int(match[2]))
-
-
-def severity(value: str) -> Severity:
-    """Return one of info, warning, critical."""
-    try:
-        return Severity(value)
-    except ValueError:
-        known = [str(item) for item in Severity]
-        raise ValueError(
-            f"{value!r} is not one of {', '.join(known)}{suggest(value, known)}"
-        ) from None
 
 
 def path(value: str) -> Path:
