@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from edgehome.config.types import Activity, Config, DeviceConfig, MqttConfig, Rule
+from edgehome.config.conditions import Activity, ActivityCondition
+from edgehome.config.types import Config, DeviceConfig, MqttConfig, Rule
+from edgehome.delivery.delivery import ALERT_BYTES
 from edgehome.homeassistant import (
-    Command,
+    Mute,
     NodeStatus,
+    Reload,
     RuleStatus,
+    SetMode,
     alert_payload,
     announced_components,
-    clear_gone_rules,
+    clear_gone,
     device_identity,
     discovery,
     heartbeat,
@@ -23,11 +28,22 @@ from edgehome.homeassistant import (
     rule_slugs,
     state_messages,
 )
-from edgehome.types import Alert, EdgehomeError, Evidence, Message, Problem, Severity
+from edgehome.types import (
+    Alert,
+    CameraState,
+    EdgehomeError,
+    Evidence,
+    Message,
+    Mode,
+    NearMiss,
+    Problem,
+    Severity,
+)
 
 ID = "edgehome_1a2b3c4d"
 BASE = f"edgehome/{ID}"
 STARTED = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+HELD_SINCE = datetime(2026, 3, 1, 22, 29, 59, tzinfo=UTC)
 ALERT = Alert(
     id="01J",
     at=datetime(2026, 3, 1, 22, 30, 1, 250_000, tzinfo=UTC),
@@ -36,12 +52,26 @@ ALERT = Alert(
     severity=Severity.CRITICAL,
     message="fighting (83%)",
     score=0.834567,
-    evidence=(Evidence("fighting above", "0.83", "0.6", met=True),),
+    evidence=(
+        Evidence("fighting", "0.83", "0.60", met=True, since=HELD_SINCE),
+        Evidence("between", "22:30", "22:00-06:00", met=True),
+    ),
+    since=HELD_SINCE,
+    folded=3,
+    model="ab" * 32,
+    config="cd" * 32,
+)
+NEAR_MISS = NearMiss(
+    at=datetime(2026, 3, 1, 21, 0, tzinfo=UTC),
+    rule="Fight in the hall",
+    reason="too_short",
+    message="would have fired at 21:00:02, but `for: 5s` was held only 3.2 s",
+    evidence=ALERT.evidence,
 )
 
 
 def make_rule(name: str, activity: str = "fighting") -> Rule:
-    return Rule(name=name, when=Activity(activity, (activity,)))
+    return Rule(name=name, when=ActivityCondition(activity=Activity(activity, (activity,))))
 
 
 def make_config(*names: str, device: str = "Front door", prefix: str = "homeassistant") -> Config:
@@ -57,7 +87,16 @@ def announce(
 ) -> dict[str, Any]:
     message = discovery(make_config(*names, device=device), ID, ["fighting"], "1.2.3", announced)
     payload: dict[str, Any] = json.loads(message.payload)
+    for component in payload["cmps"].values():
+        expand(component)
     return payload
+
+
+def expand(component: dict[str, Any]) -> None:
+    """Write topics in full, as Home Assistant does."""
+    base = component.pop("~", "~")
+    for key in [key for key in component if key.endswith("_t")]:
+        component[key] = component[key].replace("~", base)
 
 
 def by_topic(messages: list[Message]) -> dict[str, Message]:
@@ -119,22 +158,34 @@ def test_unknown_keys_at_the_root_would_cost_the_device_so_there_are_none() -> N
     assert set(announce("Fight")) == {"dev", "o", "avty_t", "qos", "cmps"}
 
 
-def test_every_component_has_a_platform_a_name_a_topic_and_an_identity_of_its_own() -> None:
+def test_every_component_has_a_platform_a_name_topics_and_an_identity_of_its_own() -> None:
     components = announce("Fight", "Fall")["cmps"]
     assert all(component["name"] for component in components.values())
-    for field in ("uniq_id", "obj_id", "def_ent_id"):
-        assert len({component[field] for component in components.values()}) == len(components)
+    assert len({component["uniq_id"] for component in components.values()}) == len(components)
     for key, component in components.items():
         assert component["uniq_id"] == f"{ID}_{key}"
-        assert component["obj_id"] == f"front_door_{key}"
-        assert component["def_ent_id"] == f"{component['p']}.front_door_{key}"
-        assert component["stat_t"].startswith(f"{BASE}/")
+        topics = [value for name, value in component.items() if name.endswith("_t")]
+        assert topics
+        assert all(topic.startswith(f"{BASE}/") for topic in topics)
+
+
+@pytest.mark.parametrize("device", ["Front door", "Küche", "門"])
+def test_every_entity_has_the_id_that_the_documentation_says(device: str) -> None:
+    """Where Home Assistant would make the same of the names, it is not said: that saves room."""
+    slug = {"Front door": "front_door", "Küche": "kuche", "門": ID}[device]
+    for key, component in announce("Fight", "Zoë's room", device=device)["cmps"].items():
+        usual = f"{device} {component['name']}".lower().replace(" ", "_")
+        said = component.get("obj_id", usual)
+        assert said == f"{slug}_{key}"
+        assert component.get("def_ent_id", f"{component['p']}.{usual}") == (
+            f"{component['p']}.{slug}_{key}"
+        )
 
 
 def test_renaming_the_device_renames_no_unique_id() -> None:
     before, after = announce("Fight")["cmps"], announce("Fight", device="Küche")["cmps"]
     assert [c["uniq_id"] for c in before.values()] == [c["uniq_id"] for c in after.values()]
-    assert after["armed"]["def_ent_id"] == "switch.kuche_armed"
+    assert after["mode"]["def_ent_id"] == "select.kuche_mode"
 
 
 def test_only_what_the_heartbeat_carries_expires_and_the_heartbeat_is_not_retained() -> None:
@@ -150,11 +201,16 @@ def test_only_what_the_heartbeat_carries_expires_and_the_heartbeat_is_not_retain
     assert expiring.isdisjoint(message.topic for message in state_messages(status))
 
 
-def test_what_people_automate_on_has_no_category_and_the_rest_is_diagnostic() -> None:
+def test_what_people_automate_on_has_no_category_and_the_rest_is_config_or_diagnostic() -> None:
     components = announce("Fight")["cmps"]
-    main = {key for key, component in components.items() if "ent_cat" not in component}
-    assert main == {"alert", "rule_fight", "activity", "confidence", "last_alert", "armed"}
-    assert {c["ent_cat"] for key, c in components.items() if key not in main} == {"diagnostic"}
+    of = {
+        category: {key for key, c in components.items() if c.get("ent_cat") == category}
+        for category in (None, "config", "diagnostic")
+    }
+    main = {"alert", "rule_fight", "activity", "confidence", "last_alert", "mode", "camera_view"}
+    assert of[None] == main
+    assert of["config"] == {"mute_fight", "reload"}
+    assert len(of["diagnostic"]) == len(components) - len(main) - 2
 
 
 def test_the_activity_sensor_offers_each_activity_once_and_none() -> None:
@@ -176,32 +232,41 @@ def test_text_of_the_user_reaches_no_topic() -> None:
     sent = [discovery(config, ID, ["fighting"], "1"), heartbeat(status), *state_messages(status)]
     topics = {message.topic for message in sent}
     for component in json.loads(sent[0].payload)["cmps"].values():
+        expand(component)
         topics |= {value for key, value in component.items() if key.endswith("_t")}
     assert not [topic for topic in topics if not set("{}#+ ").isdisjoint(topic)]
 
 
-def test_twenty_five_rules_with_long_names_stay_under_twenty_kilobytes() -> None:
-    names = [f"Somebody falls in room number {index}" for index in range(25)]
+def test_twenty_rules_with_long_names_stay_under_twenty_kilobytes() -> None:
+    names = [f"Somebody falls in room {index}" for index in range(10, 30)]
     payload = discovery(make_config(*names), ID, ["falling"], "1.2.3").payload
     assert len(payload) < 20_000
 
 
-def test_a_rule_that_is_gone_is_named_with_its_platform_alone() -> None:
+def test_a_rule_that_is_gone_is_named_with_its_platforms_alone() -> None:
     before = discovery(make_config("Fight", "Fall"), ID, [], "1").payload
     announced = announced_components(before)
-    assert announced["rule_fall"] == "binary_sensor"
+    assert (announced["rule_fall"], announced["mute_fall"]) == ("binary_sensor", "switch")
     components = announce("Fight", announced=announced)["cmps"]
     assert components["rule_fall"] == {"p": "binary_sensor"}
+    assert components["mute_fall"] == {"p": "switch"}
     assert components["rule_fight"]["name"] == "Fight"
 
 
 def test_the_broker_is_made_to_forget_the_states_of_a_rule_that_is_gone_and_no_others() -> None:
     announced = announced_components(discovery(make_config("Fight", "Fall"), ID, [], "1").payload)
-    cleared = clear_gone_rules(make_config("Fight"), ID, announced)
-    topics = {f"{BASE}/rule/fall", f"{BASE}/rule/fall/attributes"}
-    assert {message.topic for message in cleared} == topics
+    cleared = clear_gone(make_config("Fight"), ID, announced)
+    rule = f"{BASE}/rule/fall"
+    assert {message.topic for message in cleared} == {rule, f"{rule}/attributes", f"{rule}/mute"}
     assert all(message.payload == b"" and message.retain for message in cleared)
-    assert clear_gone_rules(make_config("Fight", "Fall"), ID, announced) == []
+    assert clear_gone(make_config("Fight", "Fall"), ID, announced) == []
+
+
+def test_the_switch_of_the_time_before_there_were_modes_is_taken_away() -> None:
+    announced = {"armed": "switch", "alert": "event"}
+    assert announce("Fight", announced=announced)["cmps"]["armed"] == {"p": "switch"}
+    (cleared,) = clear_gone(make_config("Fight"), ID, announced)
+    assert (cleared.topic, cleared.payload, cleared.retain) == (f"{BASE}/armed", b"", True)
 
 
 def test_a_rule_that_comes_back_is_announced_in_full() -> None:
@@ -220,7 +285,7 @@ def make_status(**changes: Any) -> NodeStatus:
         "identity": ID,
         "version": "1.2.3",
         "started_at": STARTED,
-        "rules": (RuleStatus("Fight in the hall", firing=True, last_alert=ALERT),),
+        "rules": (RuleStatus("Fight in the hall", "firing", last_alert=ALERT),),
         "activity": "fighting",
         "confidence": 0.834,
     }
@@ -284,20 +349,70 @@ def test_every_value_that_a_template_reads_is_in_its_payload() -> None:
             assert name in json.loads(sent[component["stat_t"]].payload), key
 
 
-def test_what_the_broker_keeps_of_a_rule_without_a_new_alert_is_left_alone() -> None:
-    topics = {
-        message.topic for message in state_messages(make_status(rules=(RuleStatus("Fight"),)))
+def test_a_rule_says_how_it_stands_and_why_it_last_fired_and_last_did_not() -> None:
+    rule = RuleStatus("Fight in the hall", "pending", True, ALERT, NEAR_MISS)
+    sent = by_topic(state_messages(make_status(rules=(rule,)), lambda alert: f"why {alert.id}"))
+    attributes = json.loads(sent[f"{BASE}/rule/fight_in_the_hall/attributes"].payload)
+    assert (attributes["state"], attributes["muted"]) == ("pending", True)
+    assert attributes["id"] == "01J"
+    assert attributes["explanation"] == "why 01J"
+    assert attributes["last_near_miss"] == {
+        "at": "2026-03-01T21:00:00.000+00:00",
+        "reason": "too_short",
+        "message": "would have fired at 21:00:02, but `for: 5s` was held only 3.2 s",
     }
-    assert f"{BASE}/rule/fight" in topics
-    assert f"{BASE}/rule/fight/attributes" not in topics
+    quiet = by_topic(state_messages(make_status(rules=(RuleStatus("Fight"),))))
+    attributes = json.loads(quiet[f"{BASE}/rule/fight/attributes"].payload)
+    assert attributes == {"state": "inactive", "muted": False, "last_near_miss": None}
 
 
-def test_rules_and_the_armed_switch_say_on_or_off() -> None:
-    quiet = (RuleStatus("Fight in the hall"),)
-    on, off = make_status(), make_status(rules=quiet, armed=False)
-    for topic in (f"{BASE}/rule/fight_in_the_hall", f"{BASE}/armed"):
-        assert by_topic(state_messages(on))[topic].payload == b"ON"
-        assert by_topic(state_messages(off))[topic].payload == b"OFF"
+@pytest.mark.parametrize(
+    ("state", "said"), [("inactive", b"OFF"), ("pending", b"OFF"), ("firing", b"ON")]
+)
+def test_a_rule_is_on_only_while_it_fires(state: str, said: bytes) -> None:
+    sent = by_topic(state_messages(make_status(rules=(RuleStatus("Fight", state),))))
+    assert sent[f"{BASE}/rule/fight"].payload == said
+
+
+def test_a_muted_rule_says_so() -> None:
+    rules = (RuleStatus("Fight", muted=True), RuleStatus("Fall"))
+    sent = by_topic(state_messages(make_status(rules=rules)))
+    assert sent[f"{BASE}/rule/fight/mute"].payload == b"ON"
+    assert sent[f"{BASE}/rule/fall/mute"].payload == b"OFF"
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_the_mode_is_one_of_those_that_the_select_offers(mode: Mode) -> None:
+    said = by_topic(state_messages(make_status(mode=mode)))[f"{BASE}/mode"].payload.decode()
+    assert said == mode.value
+    assert said in announce("Fight")["cmps"]["mode"]["ops"]
+
+
+@pytest.mark.parametrize(
+    ("motion", "said"),
+    [
+        (None, "None"),
+        (0.0, "0"),
+        (0.009, "0"),
+        (0.01, "1"),
+        (0.049, "2"),
+        (0.3, "20"),
+        (1.0, "100"),
+    ],
+)
+def test_motion_is_said_in_coarse_steps(motion: float | None, said: str) -> None:
+    sent = by_topic(state_messages(make_status(motion=motion)))
+    assert sent[f"{BASE}/motion"].payload.decode() == said
+
+
+def test_what_is_wrong_with_the_view_is_said_in_full() -> None:
+    states = frozenset({CameraState.MOVED, CameraState.DARK})
+    sent = by_topic(state_messages(make_status(camera=states)))
+    state = json.loads(sent[f"{BASE}/state"].payload)
+    assert (state["camera"], state["camera_states"]) == ("ON", ["dark", "moved"])
+    sent = by_topic(state_messages(make_status()))
+    state = json.loads(sent[f"{BASE}/state"].payload)
+    assert (state["camera"], state["camera_states"]) == ("OFF", [])
 
 
 def test_the_heartbeat_carries_the_frame_counter_and_null_for_what_is_not_known_yet() -> None:
@@ -315,28 +430,91 @@ def test_an_alert_says_why_in_plain_json() -> None:
     assert payload["at"] == "2026-03-01T22:30:01.250+00:00"
     assert payload["severity"] == "critical"
     assert payload["score"] == 0.8346
+    assert payload["since"] == "2026-03-01T22:29:59.000+00:00"
+    assert payload["folded"] == 3
+    assert payload["model"] == "ab" * 6
+    assert payload["config"] == "cd" * 6
     assert payload["evidence"] == [
-        {"condition": "fighting above", "value": "0.83", "threshold": "0.6", "met": True}
+        {
+            "condition": "fighting",
+            "value": "0.83",
+            "threshold": "0.60",
+            "met": True,
+            "since": "2026-03-01T22:29:59.000+00:00",
+        },
+        {
+            "condition": "between",
+            "value": "22:30",
+            "threshold": "22:00-06:00",
+            "met": True,
+            "since": None,
+        },
     ]
+    assert "explanation" not in payload
+    assert alert_payload(ALERT, "fight", "because")["explanation"] == "because"
 
 
-def test_the_armed_switch_understands_on_and_off() -> None:
-    assert parse_command("armed", b"ON") == Command(armed=True)
-    assert parse_command("armed", b"OFF") == Command(armed=False)
+def test_an_alert_of_a_rule_with_countless_conditions_still_fits_into_the_outbox() -> None:
+    """Texts of a hundred characters, each six bytes as JSON escapes them."""
+    many = tuple(Evidence("門" * 100, "0.83", "0.6", met=True) for _ in range(500))
+    alert = replace(ALERT, rule="門" * 100, label="門" * 100, message="門" * 300, evidence=many)
+    payload = alert_payload(alert, "x" * 45, "門" * 5000)
+    assert len(json.dumps(payload)) < ALERT_BYTES
+    told = payload["evidence"]
+    assert isinstance(told, list)
+    assert 5 < len(told) == 500 - int(str(payload["evidence_left_out"]))
+
+
+@pytest.mark.parametrize(
+    ("key", "payload", "command"),
+    [
+        ("mode", b"disarmed", SetMode(Mode.DISARMED)),
+        ("mode", b"home", SetMode(Mode.HOME)),
+        ("mode", b"away", SetMode(Mode.AWAY)),
+        ("mode", b"night", SetMode(Mode.NIGHT)),
+        ("rule/fight/mute", b"ON", Mute("fight", muted=True)),
+        ("rule/fight_1a2b/mute", b"OFF", Mute("fight_1a2b", muted=False)),
+        ("reload", b"PRESS", Reload()),
+    ],
+)
+def test_there_are_three_commands(key: str, payload: bytes, command: object) -> None:
+    assert parse_command(key, payload) == command
 
 
 @pytest.mark.parametrize(
     ("key", "payload"),
     [
-        ("armed", b"on"),
-        ("armed", b"ON "),
-        ("armed", b""),
-        ("armed", b'{"armed": true}'),
-        ("armed", b"\xff\xfe"),
-        ("armed", b"OFF" * 100_000),
+        ("mode", b"Away"),
+        ("mode", b"away "),
+        ("mode", b""),
+        ("mode", b"any"),
+        ("mode", b'{"mode": "away"}'),
+        ("mode", b"\xff\xfe"),
+        ("mode", b"away" * 100_000),
+        ("armed", b"ON"),
+        ("reload", b""),
+        ("reload", b"press"),
+        ("reload", b"/etc/passwd"),
+        ("rule/fight/mute", b"on"),
+        ("rule/fight/mute", b"PRESS"),
+        ("rule//mute", b"ON"),
+        ("rule/fi ght/mute", b"ON"),
+        ("rule/fight/mute\n", b"ON"),
+        ("rule/fight/extra/mute", b"ON"),
+        ("rule/" + "x" * 46 + "/mute", b"ON"),
+        ("rule/fight", b"ON"),
         ("reboot", b"ON"),
         ("", b"ON"),
     ],
 )
 def test_anything_else_is_no_command(key: str, payload: bytes) -> None:
     assert parse_command(key, payload) is None
+
+
+def test_every_command_that_is_announced_is_understood() -> None:
+    for key, component in announce("Fight", "Zoë's room")["cmps"].items():
+        if "cmd_t" not in component:
+            continue
+        sent = {"select": b"home", "button": b"PRESS", "switch": b"ON"}[component["p"]]
+        name = component["cmd_t"].removeprefix(f"{BASE}/").removesuffix("/set")
+        assert parse_command(name, sent), key

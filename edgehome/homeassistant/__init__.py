@@ -4,27 +4,24 @@ Nothing here sends: each function returns messages for the delivery thread. The 
 topics, payloads and entities is docs/reference/mqtt.md.
 """
 
-from edgehome.homeassistant.discovery import announced_components, clear_gone_rules, discovery
+from edgehome.homeassistant.alerts import alert_payload
+from edgehome.homeassistant.commands import Command, Mute, Reload, SetMode, parse_command
+from edgehome.homeassistant.discovery import announced_components, clear_gone, discovery
 from edgehome.homeassistant.names import device_identity, rule_slugs
-from edgehome.homeassistant.states import (
-    Command,
-    NodeStatus,
-    RuleStatus,
-    alert_payload,
-    heartbeat,
-    parse_command,
-    state_messages,
-)
+from edgehome.homeassistant.states import NodeStatus, RuleStatus, heartbeat, state_messages
 from edgehome.homeassistant.topics import Topics
 
 __all__ = [
     "Command",
+    "Mute",
     "NodeStatus",
+    "Reload",
     "RuleStatus",
+    "SetMode",
     "Topics",
     "alert_payload",
     "announced_components",
-    "clear_gone_rules",
+    "clear_gone",
     "device_identity",
     "discovery",
     "heartbeat",

@@ -1,4 +1,4 @@
-"""The node's state, its alerts and the commands to it, as MQTT payloads."""
+"""The node's states and counters, as MQTT messages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgehome.homeassistant.alerts import alert_payload, near_miss_payload
 from edgehome.homeassistant.names import rule_slugs
 from edgehome.homeassistant.topics import Topics
-from edgehome.types import Message
+from edgehome.types import Message, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from edgehome.types import Alert, Problem
+    from edgehome.types import Alert, CameraState, NearMiss, Problem
 
 NO_ACTIVITY = "none"
 """What the Activity sensor says when nothing is going on."""
+MOTION_STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
+"""Percent: what the Motion sensor says, always the nearest one below."""
+ROUNDING = 1e-6
+"""A hundredth is a hair less than 1 % once it has been a float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,18 @@ class RuleStatus:
     """One rule of the config, as it stands."""
 
     name: str
-    firing: bool = False
+    state: str = "inactive"
+    """inactive, pending or firing."""
+    muted: bool = False
     last_alert: Alert | None = None
-    """Its newest alert since the node started, if any."""
+    """Its newest alert, if any is remembered."""
+    last_near_miss: NearMiss | None = None
+    """The last time that it came close, if any is remembered."""
+
+    @property
+    def firing(self) -> bool:
+        """Whether its sensor is on."""
+        return self.state == "firing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,11 @@ class NodeStatus:
     """Wall clock with zone."""
     rules: tuple[RuleStatus, ...] = ()
     """Every rule of the config, in the config's order: slugs depend on it."""
-    armed: bool = True
+    mode: Mode = Mode.AWAY
+    motion: float | None = None
+    """Part of the picture that moves, 0-1; None while nothing is seen."""
+    camera: frozenset[CameraState] = frozenset()
+    """What is wrong with the camera's view."""
     activity: str = ""
     """The activity that is going on, one of those announced; empty when there is none."""
     confidence: float = 0.0
@@ -63,29 +81,26 @@ class NodeStatus:
     """Alerts that the outbox had to give up, since the node started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What Home Assistant asks for."""
-
-    armed: bool
-
-
-def state_messages(status: NodeStatus) -> list[Message]:
+def state_messages(
+    status: NodeStatus, explain: Callable[[Alert], str] = lambda _alert: ""
+) -> list[Message]:
     """Return every retained state of the node, each rule's attributes before its state.
 
     An automation runs on the state; it would otherwise see the attributes of the time before.
+    `explain` says in one line why an alert was raised.
     """
     topics = Topics(status.identity)
     slugs = rule_slugs(rule.name for rule in status.rules)
     messages = []
     for rule in status.rules:
         slug = slugs[rule.name]
-        if rule.last_alert:
-            attributes = alert_payload(rule.last_alert, slug)
-            messages.append(_retained(topics.rule_attributes(slug), attributes))
+        attributes = _rule_attributes(rule, slug, explain)
+        messages.append(_retained(topics.rule_attributes(slug), attributes))
         messages.append(_retained(topics.rule(slug), _on_off(on=rule.firing)))
+        messages.append(_retained(topics.mute(slug), _on_off(on=rule.muted)))
     messages.append(_retained(topics.state, _state(status)))
-    messages.append(_retained(topics.armed, _on_off(on=status.armed)))
+    messages.append(_retained(topics.motion, _motion(status.motion)))
+    messages.append(_retained(topics.mode, str(status.mode)))
     return messages
 
 
@@ -106,47 +121,32 @@ def heartbeat(status: NodeStatus) -> Message:
     return Message(Topics(status.identity).heartbeat, _json(counters), retain=False, qos=0)
 
 
-def alert_payload(alert: Alert, slug: str) -> dict[str, object]:
-    """Return the alert as JSON-serialisable data for the event entity.
-
-    `slug` is the rule's (see `rule_slugs`) and becomes the event type. The delivery thread adds
-    `seq`, `replay` and `age_s` when it sends.
-    """
+def _rule_attributes(
+    rule: RuleStatus, slug: str, explain: Callable[[Alert], str]
+) -> dict[str, object]:
+    alert, near_miss = rule.last_alert, rule.last_near_miss
     return {
-        "event_type": slug,
-        "id": alert.id,
-        "at": alert.at.isoformat(timespec="milliseconds"),
-        "rule": alert.rule,
-        "label": alert.label,
-        "severity": str(alert.severity),
-        "message": alert.message,
-        "score": round(alert.score, 4),
-        "evidence": [
-            {
-                "condition": evidence.condition,
-                "value": evidence.value,
-                "threshold": evidence.threshold,
-                "met": evidence.met,
-            }
-            for evidence in alert.evidence
-        ],
+        **(alert_payload(alert, slug, explain(alert)) if alert else {}),
+        "state": rule.state,
+        "muted": rule.muted,
+        "last_near_miss": near_miss_payload(near_miss) if near_miss else None,
     }
 
 
-def parse_command(key: str, payload: bytes) -> Command | None:
-    """Return the command on `<base>/<key>/set`, or None when it is not one that we know.
-
-    Only `armed` with `ON` or `OFF`, to the letter: whoever can write to the broker gets here.
-    """
-    if key != "armed" or payload not in (b"ON", b"OFF"):
-        return None
-    return Command(armed=payload == b"ON")
+def _motion(motion: float | None) -> str:
+    """Return percent in steps of about twice the last, so that a breeze is no news."""
+    if motion is None:
+        return "None"
+    percent = motion * 100 + ROUNDING
+    return str(max(step for step in MOTION_STEPS if step <= percent))
 
 
 def _state(status: NodeStatus) -> dict[str, object]:
     return {
         "activity": status.activity or NO_ACTIVITY,
         "confidence": round(status.confidence * 100),
+        "camera": _on_off(on=bool(status.camera)),
+        "camera_states": sorted(status.camera),
         "problem": _on_off(on=bool(status.problems)),
         "problems": [
             {"code": problem.code, "message": problem.message, "remedy": problem.remedy}

@@ -43,8 +43,18 @@ class Topics:
         return f"{self.base}/heartbeat"
 
     @property
+    def mode(self) -> str:
+        """`disarmed`, `home`, `away` or `night`, retained."""
+        return f"{self.base}/mode"
+
+    @property
+    def motion(self) -> str:
+        """Percent of the picture that moves, in coarse steps; `None` while unknown; retained."""
+        return f"{self.base}/motion"
+
+    @property
     def armed(self) -> str:
-        """`ON` or `OFF`, retained."""
+        """Where there was a switch before there were modes; only to be cleared."""
         return f"{self.base}/armed"
 
     def rule(self, slug: str) -> str:
@@ -52,8 +62,12 @@ class Topics:
         return f"{self.base}/rule/{slug}"
 
     def rule_attributes(self, slug: str) -> str:
-        """Return the topic of the rule's last alert, retained."""
+        """Return the topic of what is to be known of the rule beside its state, retained."""
         return f"{self.base}/rule/{slug}/attributes"
+
+    def mute(self, slug: str) -> str:
+        """Return the topic that is `ON` while the rule raises no alerts, retained."""
+        return f"{self.base}/{mute_key(slug)}"
 
     def command(self, key: str) -> str:
         """Return the topic on which Home Assistant asks the node to change `key`."""
@@ -62,3 +76,8 @@ class Topics:
     def discovery(self, prefix: str) -> str:
         """Return the topic of the one discovery message of the device, retained."""
         return f"{prefix}/device/{self.identity}/config"
+
+
+def mute_key(slug: str) -> str:
+    """Return what stands between base and `/set` in the command that mutes a rule."""
+    return f"rule/{slug}/mute"
