@@ -1,0 +1,114 @@
+"""The packs that ship: what their files say, and that the labels are those of real models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgehome.config.document import DocumentError
+from edgehome.config.packs import Pack, PackLabel, read_pack
+from edgehome.labels import labels_of
+from edgehome.packs import shipped_packs
+from edgehome.recognizer.manifest import read_manifest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKS = shipped_packs()
+HEADS = {"fall", "fighting", "person"}
+
+
+def test_these_packs_ship() -> None:
+    assert list(PACKS) == ["care", "fall", "intrusion", "pets", "sport", "vandalism", "violence"]
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_every_label_is_one_of_the_kinetics_model_or_a_head_of_the_box(
+    name: str, k600_model: Path
+) -> None:
+    known = {*read_manifest(k600_model).labels, *HEADS}
+    assert [label.name for label in PACKS[name].labels if label.name not in known] == []
+
+
+def test_the_heads_in_packs_are_those_of_the_model_in_the_box(box_model: Path) -> None:
+    """Needs no file but the repository's, so a head that is renamed is noticed everywhere."""
+    assert set(labels_of(box_model) or ()) == HEADS
+    told = {label.name for pack in PACKS.values() for label in pack.labels}
+    assert told & HEADS == {"fall", "fighting"}
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_a_label_is_spelt_as_kinetics_spells_labels(name: str) -> None:
+    """Words with spaces and brackets; no underscore, no capital but American football's."""
+    for label in PACKS[name].labels:
+        plain = label.name.replace("American", "american")
+        assert plain == plain.lower().strip()
+        assert set(plain) <= set("abcdefghijklmnopqrstuvwxyz '()")
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_a_pack_says_what_it_is_for_and_not_for_and_what_was_measured(name: str) -> None:
+    pack = PACKS[name]
+    for said in (pack.about, pack.not_for, pack.measured):
+        assert said.endswith(".")
+        assert "  " not in said
+    assert "not measured" in pack.measured
+    assert pack.above is not None
+    assert 0 < pack.above < 1
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_every_label_has_a_reason_and_look_alikes_of_its_own(name: str) -> None:
+    labels = PACKS[name].labels
+    assert len({label.name for label in labels}) == len(labels)
+    for label in labels:
+        assert label.reason.endswith(".")
+        assert len(label.look_alikes) >= 2
+        assert label.name not in label.look_alikes
+
+
+def test_a_pack_is_read_as_its_file_says() -> None:
+    data = b"""
+about: For a test.
+not_for: Anything else.
+above: 0.3
+labels:
+  smashing: {weight: 0.5, reason: It breaks., look_alikes: [bowling, a door]}
+  'fencing (sport)': {reason: A blade.}
+"""
+    assert read_pack("test", data) == Pack(
+        "test",
+        (
+            PackLabel("smashing", 0.5, "It breaks.", ("bowling", "a door")),
+            PackLabel("fencing (sport)", 1.0, "A blade."),
+        ),
+        above=0.3,
+        about="For a test.",
+        not_for="Anything else.",
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"labels: {}",
+        b"labels: [smashing]",
+        b"labels: {smashing: }",
+        b"labels: {smashing: {weight: 1}}",
+        b"labels: {smashing: {reason: a, wieght: 1}}",
+        b"labels: {smashing: {reason: a, weight: 0}}",
+        b"labels: {smashing: {reason: a}, smashing: {reason: b}}",
+        b"above: 7\nlabels: {smashing: {reason: a}}",
+        b"abuot: a\nlabels: {smashing: {reason: a}}",
+    ],
+)
+def test_a_pack_that_is_wrong_is_not_read_in_part(data: bytes) -> None:
+    with pytest.raises((ValueError, DocumentError)):
+        read_pack("test", data)
+
+
+def test_the_packs_are_installed_with_the_package(tmp_path: Path) -> None:
+    """What setuptools takes into the package is what package-data names."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"packs/*.yaml"' in text
+    assert len(list((ROOT / "edgehome" / "packs").glob("*.yaml"))) == len(PACKS)
