@@ -23,6 +23,7 @@ OWNERS = {
     "sqlite3": {"edgehome.outbox", "edgehome.outbox_file"},
     "yaml": {"edgehome.config.document"},
     "ephem": {"edgehome.sun"},
+    "inotify_simple": {"edgehome.filewatch"},
 }
 """An outside thing and the only modules that may import it."""
 
@@ -68,6 +69,7 @@ ALLOWED = {
     },
     "edgehome.sun": {"edgehome.types"},
     "edgehome.packs": {"edgehome.types", "edgehome.config.document", "edgehome.config.packs"},
+    "edgehome.filewatch": set(),
     "edgehome.wakeup": set(),
     "edgehome.memory": set(),
 }  # fmt: skip
