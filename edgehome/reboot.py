@@ -37,6 +37,7 @@ class Reboot:
         if len(recent) >= PER_DAY:
             return "Three reboots today did not help: check the camera and its cable."
         self._state.set("reboots", [*recent, now_s])
+        self._state.flush()  # first of all: what was not counted would be tried for ever
         try:
             write_atomically(self._note, b"camera_stuck\n")
         except OSError as error:

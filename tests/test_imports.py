@@ -70,6 +70,7 @@ ALLOWED = {
     "edgehome.sun": {"edgehome.types"},
     "edgehome.packs": {"edgehome.types", "edgehome.config.document", "edgehome.config.packs"},
     "edgehome.filewatch": set(),
+    "edgehome.rulememory": {"edgehome.statefile"},
     "edgehome.wakeup": set(),
     "edgehome.memory": set(),
 }  # fmt: skip
