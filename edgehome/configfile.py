@@ -10,9 +10,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgehome.config.reader import ConfigError, read
+from edgehome.config.document import MAX_BYTES
+from edgehome.config.findings import Finding
+from edgehome.config.reader import LabelsOf, Reading, examine, unreadable
 from edgehome.config.types import Config
 from edgehome.labels import labels_of, thresholds_of
+from edgehome.packs import shipped_packs
 from edgehome.statefile import write_atomically
 from edgehome.types import EdgehomeError, Problem
 
@@ -33,10 +36,15 @@ class Loaded:
     problem: Problem | None = None
 
 
-def check(path: Path) -> tuple[Config | None, list[ConfigError]]:
+def check(path: Path) -> tuple[Config | None, list[Finding]]:
     """Return the file's configuration, or None and all its mistakes."""
-    config, errors, _ = _read(path)
-    return config, errors
+    reading, _ = _read(path)
+    return reading.config, reading.errors
+
+
+def examined(path: Path) -> Reading:
+    """Return the file's configuration or its mistakes, and where everything stands in it."""
+    return _read(path)[0]
 
 
 def required(path: Path) -> Config:
@@ -50,13 +58,15 @@ def required(path: Path) -> Config:
 
 def take(path: Path, state: Path) -> Config | Problem:
     """Return the file's configuration, and keep a copy of it; else what is wrong with it."""
-    config, errors, data = _read(path)
-    if config:
+    reading, data = _read(path)
+    if reading.config:
         _keep(data, state / GOOD_COPY)
-        return config
+        return reading.config
+    errors = reading.errors
     for error in errors:
         logger.error("%s", error)
-    message = f"{len(errors)} mistakes in the configuration, the first: {errors[0]}."
+    count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
+    message = f"{count} in the configuration, the first: {errors[0]}."
     return Problem("config_invalid", message, "Correct it and run `edgehome check`, then reload.")
 
 
@@ -77,18 +87,26 @@ def load(path: Path, state: Path) -> Loaded:
     return Loaded(good, taken)
 
 
-def _read(path: Path) -> tuple[Config | None, list[ConfigError], bytes]:
+def _read(path: Path) -> tuple[Reading, bytes]:
     """Return also the very bytes that were checked: the file may change the next moment."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
-        return None, [ConfigError(str(path), 1, 1, "", message)], b""
-    folder = path.resolve().parent
-    read_ = read(
-        data, file=str(path), folder=folder, labels_of=labels_of, thresholds_of=thresholds_of
+        return unreadable(Finding(str(path), 1, 1, "", message)), b""
+    return _examine(data, str(path), path.resolve().parent, labels_of), data
+
+
+def _examine(data: bytes, file: str, folder: Path, labels: LabelsOf) -> Reading:
+    return examine(
+        data,
+        file=file,
+        folder=folder,
+        labels_of=labels,
+        thresholds_of=thresholds_of,
+        packs=shipped_packs(),
     )
-    return *read_, data
 
 
 def _keep(data: bytes, copy: Path) -> None:
@@ -106,12 +124,4 @@ def _last_good(path: Path, copy: Path) -> Config | None:
         return None
     # The folder is the original's: relative paths in the copy mean what they meant there.
     # Labels are not checked again: a model that changed since must not take the home's eyes.
-    folder = path.resolve().parent
-    config, _ = read(
-        data,
-        file=str(copy),
-        folder=folder,
-        labels_of=lambda _model: None,
-        thresholds_of=thresholds_of,
-    )
-    return config
+    return _examine(data, str(copy), path.resolve().parent, lambda _model: None).config

@@ -194,7 +194,10 @@ def path(value: str) -> Path:
     """Return a path; the reader makes it relative to the config file."""
     if not value.strip() or "\0" in value:
         raise ValueError("is not a path")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{value!r}: there is no such user's home folder") from None
 
 
 def source(value: str) -> str:
