@@ -86,6 +86,7 @@ def _parser() -> Parser:
     from edgehome.explain import add_explain
     from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
+    from edgehome.vocabulary import add_vocabulary
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--version", action="version", version=f"edgehome {__version__}")
@@ -108,6 +109,7 @@ def _parser() -> Parser:
     _add_replay(commands)
     add_measuring(commands, _default_config())
     add_models(commands, _default_config())
+    add_vocabulary(commands, _default_config())
     add_explain(commands, _state_folder())
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)

@@ -80,7 +80,7 @@ COMPOSERS = {
     "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay",
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
-    "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage",
+    "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

@@ -28,8 +28,16 @@ _PLAIN: dict[Any, Schema] = {
         "type": _TEXT,
         "pattern": "^([A-Za-z0-9._-]{1,253}|[0-9a-fA-F:]{2,45})$",
     },
-    values.duration: {"type": "string", "pattern": f"^{_DURATION}$"},
-    values.signed_duration: {"type": "string", "pattern": rf"^\s*[+-]?{_DURATION}$"},
+    values.duration: {
+        "type": "string",
+        "pattern": f"^{_DURATION}$",
+        "examples": ["500ms", "2s", "5m", "1.5h"],
+    },
+    values.signed_duration: {
+        "type": "string",
+        "pattern": rf"^\s*[+-]?{_DURATION}$",
+        "examples": ["30m", "-1h"],
+    },
     values.number: {"type": "number"},
     values.integer: {"type": "integer"},
     values.probability: {"type": "number", "minimum": 0, "maximum": 1},
@@ -37,12 +45,21 @@ _PLAIN: dict[Any, Schema] = {
     values.path: {"type": _TEXT, "minLength": 1},
     values.source: {"type": _TEXT, "minLength": 1},
     values.message: {"type": [*_TEXT, "null"], "maxLength": 250},
-    lists.weekdays: {"type": "string", "pattern": rf"^\s*({_DAY})(-({_DAY}))?\s*$"},
+    lists.weekdays: {
+        "type": "string",
+        "pattern": rf"^\s*({_DAY})(-({_DAY}))?\s*$",
+        "examples": ["mon-fri", "sat", "fri-sun"],
+    },
     conditions.AtLeast.parse: {
         "type": "string",
         "pattern": r"^\s*\d{1,3}\s*of\s*\d{1,3}\s*$",
+        "examples": ["3 of 5"],
     },
-    conditions.Between.parse: {"type": "string", "pattern": f"^{_CLOCK}-{_CLOCK}$"},
+    conditions.Between.parse: {
+        "type": "string",
+        "pattern": f"^{_CLOCK}-{_CLOCK}$",
+        "examples": ["22:00-06:00"],
+    },
 }
 
 
