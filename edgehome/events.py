@@ -1,132 +1,258 @@
 """From scores to onsets and offsets: smoothing and two thresholds.
 
-Pure: time comes with the scores, nothing is read from a clock.
+Pure: time comes as an argument, nothing is read from a clock. Work follows changes: a score is
+smoothed once a frame, however many rules ask for it, and while it stays between the thresholds
+next to it that costs one comparison.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from edgehome.config.types import Activity, Rule
+from edgehome.config.conditions import Activity
 from edgehome.types import Event, Scores
 
-GAP_S = 2.0
-"""Seconds without a frame after which what was seen before says nothing of now."""
+NEAR = 0.8
+"""A score that reaches this part of `above` comes near it."""
+NEAR_ENDS = 0.75
+"""It is near no more at this part of `above`, or at `below` where that is less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """An activity with the two thresholds at which it begins and ends."""
+class Signal:
+    """What is true or false in each frame."""
 
-    activity: Activity
-    above: float
-    """Smoothed score of the onset, 0-1."""
-    below: float
-    """Smoothed score of the offset, 0-1."""
-    window_s: float | None = None
-    """The look back that is asked for; None for the recogniser's own."""
+    __slots__ = ("since", "value")
 
-    @classmethod
-    def of(cls, rule: Rule) -> Watch:
-        """Return what a rule watches."""
-        return cls(rule.when, rule.above, rule.below, rule.window_s)
+    def __init__(self) -> None:
+        self.value = False
+        self.since: datetime | None = None
+        """Wall clock of the last change; None where there was none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How an activity stands at a moment."""
+class Level(Signal):
+    """Whether a score has reached `above` and not yet fallen to `below`."""
 
-    score: float
-    """Smoothed, 0-1."""
-    active: bool
-    """Between its onset and its offset."""
+    __slots__ = ("above", "below", "score", "told")
 
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """All that the rules are told of one frame."""
-
-    time_s: float
-    """Seconds on the source's monotonic clock."""
-    at: datetime
-    """Wall clock with zone."""
-    levels: Mapping[Watch, Level]
-    events: tuple[Event, ...]
-    gap: bool
-    """Frames are missing before this one: nothing can be said to have lasted across."""
+    def __init__(self, score: Score, above: float, below: float, *, told: bool) -> None:
+        super().__init__()
+        self.score = score
+        self.above = above
+        self.below = below
+        self.told = told
+        """Whether its changes are the activity's onsets and offsets."""
 
 
-class _Smoother:
-    """One activity's smoothed score; it starts from zero so that one frame cannot be an onset."""
+class Score:
+    """One score and the levels that look at it."""
 
-    def __init__(self, watch: Watch, smoothing_s: float) -> None:
-        self.watch = watch
-        self._smoothing_s = smoothing_s
-        self._score = 0.0
-        self._active = False
+    __slots__ = ("_active", "_levels", "_quiet", "high", "low", "name", "terms", "value")
 
-    def update(self, scores: Scores, elapsed_s: float) -> tuple[Level, Event | None]:
-        raw = group_score(scores, self.watch.activity, self.watch.window_s)
-        weight = 1 - math.exp(-elapsed_s / self._smoothing_s) if self._smoothing_s else 1.0
-        self._score += weight * (raw - self._score)
-        watch = self.watch
-        threshold = watch.below if self._active else watch.above
-        active = self._score > watch.below if self._active else self._score >= watch.above
-        event = None
-        if active != self._active:
-            event = Event(
-                time_s=scores.time_s,
-                at=scores.at,
-                activity=self.watch.activity.name,
-                edge="onset" if active else "offset",
-                score=self._score,
-                threshold=threshold,
-            )
-        self._active = active
-        return Level(self._score, active), event
+    def __init__(self, name: str, terms: tuple[tuple[str, str, float], ...] = ()) -> None:
+        """Take, for each label, what to look up first, what else, and the weight."""
+        self.name = name
+        self.terms = terms
+        self.value = 0.0
+        self._levels: dict[tuple[float, float, bool], Level] = {}
+        self._quiet: list[Level] = []
+        """By `above`, the least last: who is next when the score rises."""
+        self._active: list[Level] = []
+        """By `below`, the greatest last: who is next when it falls."""
+        self.low, self.high = -math.inf, math.inf
+        """While the score is between these two, no level changes."""
 
-    def forget(self) -> None:
-        self._score = 0.0
+    def level(self, above: float, below: float, *, told: bool) -> Level:
+        """Return the level with these thresholds."""
+        key = (above, below, told)
+        if key not in self._levels:
+            self._levels[key] = Level(self, above, below, told=told)
+            self._arrange()
+        return self._levels[key]
+
+    def near(self, above: float, below: float) -> Level:
+        """Return the level that is true where the one with these thresholds is, or nearly."""
+        return self.level(NEAR * above, min(below, NEAR_ENDS * above), told=False)
+
+    def levels(self) -> Iterable[Level]:
+        """Return every level."""
+        return self._levels.values()
+
+    def cross(self, at: datetime) -> list[Level]:
+        """Return the levels that the score's new value changes; each at most once."""
+        value = self.value
+        if value != value:  # noqa: PLR0124 - not a number: as if nothing had been seen
+            value = self.value = 0.0
+        risen, fallen = [], []
+        while self._quiet and self._quiet[-1].above <= value:
+            risen.append(self._quiet.pop())
+        while self._active and self._active[-1].below >= value:
+            fallen.append(self._active.pop())
+        for level in risen:
+            level.value, level.since = True, at
+        for level in fallen:
+            level.value, level.since = False, at
+        self._active += risen
+        self._quiet += fallen
+        self._sort(active=bool(risen), quiet=bool(fallen))
+        return risen + fallen
+
+    def forget(self, at: datetime) -> list[Level]:
+        """Begin from 0 again; return the levels that ended with that."""
+        self.value = 0.0
+        ended = self._active
+        for level in ended:
+            level.value, level.since = False, at
+        self._arrange()
+        return ended
+
+    def restore(self, value: float, active: Iterable[Level]) -> None:
+        """Take over a value and the levels that it had reached."""
+        self.value = value
+        for level in active:
+            level.value = True
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._quiet = [level for level in self._levels.values() if not level.value]
+        self._active = [level for level in self._levels.values() if level.value]
+        self._sort(active=True, quiet=True)
+
+    def _sort(self, *, active: bool, quiet: bool) -> None:
+        if quiet:
+            self._quiet.sort(key=_above, reverse=True)
+        if active:
+            self._active.sort(key=_below)
+        self.high = self._quiet[-1].above if self._quiet else math.inf
+        self.low = self._active[-1].below if self._active else -math.inf
 
 
 class Events:
-    """Follow every watched activity from frame to frame."""
+    """Every score that a rule watches, from frame to frame."""
 
-    def __init__(self, watches: Iterable[Watch], *, smoothing_s: float, period_s: float) -> None:
-        """Take the time constant and the time between two frames, both in seconds."""
-        self._smoothers = [_Smoother(watch, smoothing_s) for watch in dict.fromkeys(watches)]
-        self._period_s = period_s
-        self._last_s: float | None = None
+    def __init__(self, *, smoothing_s: float) -> None:
+        """Take the time constant of the smoothing in seconds; 0 smooths nothing."""
+        self._smoothing_s = smoothing_s
+        self._scores: dict[tuple[Activity, float | None], Score] = {}
+        self._plain: list[tuple[str, Score]] = []
+        """Those of a single label, which are most, with the label."""
+        self._groups: list[Score] = []
+        self.motion = Score("motion")
 
-    def update(self, scores: Scores) -> Moment:
-        """Return how every activity stands after this frame, and what began or ended."""
-        elapsed_s = self._period_s if self._last_s is None else scores.time_s - self._last_s
-        gap = self._last_s is not None and not 0 <= elapsed_s <= GAP_S
-        if gap:
-            elapsed_s = self._period_s
-            for smoother in self._smoothers:
-                smoother.forget()
-        self._last_s = scores.time_s
-        levels: dict[Watch, Level] = {}
-        events: list[Event] = []
-        for smoother in self._smoothers:
-            levels[smoother.watch], event = smoother.update(scores, elapsed_s)
-            if event:
-                events.append(event)
-        return Moment(scores.time_s, scores.at, levels, tuple(events), gap)
+    def score(self, activity: Activity, look_back_s: float | None) -> Score:
+        """Return the score of an activity over its own or the recogniser's look back."""
+        key = (activity, look_back_s)
+        if key not in self._scores:
+            score = self._scores[key] = Score(activity.name, terms_of(activity, look_back_s))
+            if [(first == second, weight) for first, second, weight in score.terms] == [(True, 1)]:
+                self._plain.append((score.terms[0][0], score))
+            else:
+                self._groups.append(score)
+        return self._scores[key]
+
+    def scores(self) -> Mapping[tuple[Activity, float | None], Score]:
+        """Return every score by what it is of; motion apart."""
+        return self._scores
+
+    def update(self, scores: Scores, elapsed_s: float) -> list[Level]:
+        """Take in a frame, `elapsed_s` after the one before; return the levels that changed."""
+        get = scores.probabilities.get
+        weight = 1 - math.exp(-elapsed_s / self._smoothing_s) if self._smoothing_s else 1.0
+        crossed = []
+        for label, score in self._plain:
+            value = score.value
+            score.value = value = value + weight * (get(label, 0.0) - value)
+            if not score.low < value < score.high:
+                crossed.append(score)
+        for score in self._groups:
+            value = score.value
+            score.value = value = value + weight * (_sum(get, score.terms) - value)
+            if not score.low < value < score.high:
+                crossed.append(score)
+        motion = self.motion
+        motion.value = scores.motion
+        if not motion.low < motion.value < motion.high:
+            crossed.append(motion)
+        if not crossed:
+            return []
+        return [level for score in crossed for level in score.cross(scores.at)]
+
+    def forget(self, at: datetime) -> list[Level]:
+        """Begin every score from 0; return the levels that ended with that."""
+        ended = [level for score in self._scores.values() for level in score.forget(at)]
+        return ended + self.motion.forget(at)
+
+    def strongest(self) -> tuple[str, float]:
+        """Return the strongest activity that goes on and its score.
+
+        Where none does, the name is empty and the score the highest there is.
+        """
+        ranked = sorted(
+            (not _goes_on(score), -score.value, score.name) for score in self._scores.values()
+        )
+        if not ranked:
+            return "", 0.0
+        quiet, minus, name = ranked[0]
+        return "" if quiet else name, -minus
 
 
-def group_score(scores: Scores, activity: Activity, window_s: float | None = None) -> float:
+def events_of(levels: Iterable[Level], time_s: float, at: datetime) -> tuple[Event, ...]:
+    """Return the onsets and offsets among levels that changed."""
+    return tuple(
+        Event(
+            time_s,
+            at,
+            level.score.name,
+            "onset" if level.value else "offset",
+            level.score.value,
+            level.above if level.value else level.below,
+        )
+        for level in levels
+        if level.told
+    )
+
+
+def terms_of(activity: Activity, look_back_s: float | None) -> tuple[tuple[str, str, float], ...]:
+    """Return, for each label, what to look up first, what where that is not told, and the weight.
+
+    Over a look back of its own a label is called `label@3s`; a label without one, such as that of
+    a small head, which has its own look back, is taken as it is.
+    """
+    suffix = f"@{look_back_s:g}s" if look_back_s else ""
+    weights = activity.weights or (1.0,) * len(activity.labels)
+    return tuple(
+        (f"{label}{suffix}", label, weight)
+        for label, weight in zip(activity.labels, weights, strict=True)
+    )
+
+
+def group_score(scores: Scores, activity: Activity, look_back_s: float | None = None) -> float:
     """Return the probability, 0-1, that any of the activity's labels is happening.
 
-    The labels of one head exclude each other (softmax), so their probabilities add up. Over a
-    window of its own a label is called `label@3s`; a label without one, such as that of a small
-    head, which has its own look back, is taken as it is.
+    The labels of one head exclude each other (softmax), so their weighted probabilities add up.
     """
-    suffix = f"@{window_s:g}s" if window_s else ""
-    found = scores.probabilities
-    values = (found.get(f"{name}{suffix}", found.get(name, 0.0)) for name in activity.labels)
-    return min(1.0, sum(values))
+    return _sum(scores.probabilities.get, terms_of(activity, look_back_s))
+
+
+def _sum(get: Callable[..., float | None], terms: tuple[tuple[str, str, float], ...]) -> float:
+    total = 0.0
+    for first, second, weight in terms:
+        found = get(first)
+        if found is None:
+            found = get(second)
+        if found:
+            total += weight * found
+    return min(total, 1.0)
+
+
+def _above(level: Level) -> float:
+    return level.above
+
+
+def _below(level: Level) -> float:
+    return level.below
+
+
+def _goes_on(score: Score) -> bool:
+    return any(level.told and level.value for level in score.levels())

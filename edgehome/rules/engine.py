@@ -1,0 +1,217 @@
+"""All rules over every frame.
+
+Pure: time and identities are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from edgehome.config.types import Config
+from edgehome.events import Events, Level, events_of
+from edgehome.rules.evidence import evidence, read
+from edgehome.rules.forest import Forest
+from edgehome.rules.limit import Limit
+from edgehome.rules.near_misses import NearMisses
+from edgehome.rules.rule import Tracker
+from edgehome.rules.signals import Signals
+from edgehome.rules.states import RuleStatus, State, Transition, Verdict
+from edgehome.rules.timing import FORGET_S, Clock
+from edgehome.rules.tree import Grower
+from edgehome.types import Alert, Event, Mode, NearMiss, Scores, SunTimes
+
+NOTHING = Verdict()
+"""What most frames come to."""
+
+
+class RuleEngine:
+    """All rules, in the order of the file."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        period_s: float,
+        identify: Callable[[], str],
+        model: str = "",
+        sun: SunTimes | None = None,
+    ) -> None:
+        """Take the time between two frames, what names alerts, the model's SHA-256, and the sun."""
+        self.model = model
+        self._config = config
+        self._identify = identify
+        self._clock = Clock(period_s)
+        self._events = Events(smoothing_s=config.events.smoothing_s)
+        self._signals = Signals(sun)
+        self._limit = Limit(config.alerts)
+        self._near_misses = NearMisses()
+        self._trackers = [
+            Tracker(rule, index, Grower(self._events, self._signals).grow(rule.when))
+            for index, rule in enumerate(config.rules)
+        ]
+        self._by_name = {tracker.rule.name: tracker for tracker in self._trackers}
+        self._forest = Forest(self._trackers)
+        self._anew = list(self._trackers)
+        """Rules of which every node is to be looked at in the next frame."""
+        self._forgotten = True
+        """Whether nothing was seen since everything was forgotten."""
+        self._transitions: list[Transition] = []
+
+    def update(self, scores: Scores, mode: Mode) -> Verdict:
+        """Judge one frame."""
+        clock, forest = self._clock, self._forest
+        elapsed_s, forget = clock.frame(scores.time_s, scores.at)
+        ended, near_misses = self._forget(scores.time_s, scores.at) if forget else ([], ())
+        self._forgotten = False
+        alerts = self._release(scores.at, clock.true_s) if self._limit.folded else []
+        if mode is not clock.mode:
+            self._change_mode(mode)
+        if self._anew:
+            self._begin()
+        levels = self._events.update(scores, elapsed_s)
+        changed = self._signals.update(scores, clock)
+        if levels or changed:
+            for tracker in forest.changed((*levels, *changed)):
+                self._near_misses.moved(tracker)
+        forest.wake(clock)
+        alerts += [alert for tracker in forest.look(clock) if (alert := self._judge(tracker))]
+        near_misses += self._near_misses.frame(clock)
+        events = events_of((*ended, *levels), scores.time_s, scores.at) if levels or ended else ()
+        return self._verdict(alerts, near_misses, events)
+
+    def idle(self, time_s: float) -> Verdict:
+        """Take it that no frame has come until now, in seconds of the source's clock."""
+        missing = self._clock.missing(time_s)
+        if not missing:
+            return NOTHING
+        waited_s, at = missing
+        ended: list[Level] = []
+        near_misses: tuple[NearMiss, ...] = ()
+        if waited_s > FORGET_S and not self._forgotten:
+            self._forgotten = True
+            ended, near_misses = self._forget(time_s, at)
+        true_s = self._clock.true_s + waited_s
+        alerts = self._release(at, true_s) if self._limit.folded else []
+        return self._verdict(alerts, near_misses, events_of(ended, time_s, at))
+
+    def mute(self, rule: str, *, muted: bool) -> None:
+        """Let a rule be judged without alerts, or with them again; one that is gone is ignored."""
+        tracker = self._by_name.get(rule)
+        if tracker:
+            tracker.muted = muted
+            self._anew.append(tracker)
+
+    def statuses(self) -> tuple[RuleStatus, ...]:
+        """Return how every rule stands, in the config's order."""
+        return tuple(tracker.status() for tracker in self._trackers)
+
+    def strongest(self) -> tuple[str, float]:
+        """Return the strongest activity that goes on, else an empty text, and its score, 0-1."""
+        return self._events.strongest()
+
+    def _begin(self) -> None:
+        """Look at every node of rules that begin anew, whatever changes."""
+        for tracker in self._anew:
+            self._forest.look_at((*tracker.tree.nodes, tracker))
+            self._near_misses.moved(tracker)
+        self._anew = []
+
+    def _forget(self, time_s: float, at: datetime) -> tuple[list[Level], tuple[NearMiss, ...]]:
+        """Forget what was seen; return the levels and the attempts that end with it."""
+        ended = self._events.forget(at)
+        for tracker in self._trackers:
+            if tracker.state is not State.INACTIVE:
+                change = Transition(time_s, at, tracker.rule.name, tracker.state, State.INACTIVE)
+                self._transitions.append(change)
+            tracker.begin_anew()
+            self._near_misses.moved(tracker)
+        self._anew = list(self._trackers)
+        return ended, self._near_misses.end(self._clock)
+
+    def _change_mode(self, mode: Mode) -> None:
+        """Let rules that say nothing of modes rest while the home is disarmed, then begin anew."""
+        before, self._clock.mode = self._clock.mode, mode
+        resting = [tracker for tracker in self._trackers if tracker.rests]
+        if before is Mode.DISARMED:
+            for tracker in resting:
+                tracker.begin_anew()
+            self._anew += resting
+        elif mode is Mode.DISARMED:
+            self._forest.look_at(resting)
+
+    def _judge(self, tracker: Tracker) -> Alert | None:
+        """Let a rule go on to its next state; return the alert that is to be raised."""
+        clock = self._clock
+        old = tracker.state
+        tracker.look(clock)
+        if tracker.state is not old:
+            change = Transition(clock.time_s, clock.wall(), tracker.rule.name, old, tracker.state)
+            self._transitions.append(change)
+            self._near_misses.moved(tracker)
+        if tracker.state is State.FIRING:
+            return self._tell(tracker)
+        if tracker.resting(clock):
+            self._near_misses.moved(tracker)
+            if tracker.tree.met.value:
+                self._near_misses.held_back(tracker, "disarmed", clock)
+        return None
+
+    def _tell(self, tracker: Tracker) -> Alert | None:
+        """Return the alert of a firing rule if one is due and nothing holds it back."""
+        clock = self._clock
+        if not tracker.due(clock):
+            if not tracker.told:
+                self._near_misses.held_back(tracker, "repeat_interval", clock)
+            return None
+        if tracker.muted:
+            self._near_misses.held_back(tracker, "muted", clock)
+            return None
+        tracker.alerted(clock)
+        if self._limit.passes(tracker.rule.name, clock.true_s):
+            self._near_misses.told(tracker)
+            return self._alert(tracker, self._identify())
+        self._near_misses.held_back(tracker, "folded", clock)
+        self._limit.fold(self._alert(tracker, ""))
+        return None
+
+    def _alert(self, tracker: Tracker, alert_id: str) -> Alert:
+        rule, at = tracker.rule, self._clock.wall()
+        label, score = tracker.tree.strongest()
+        label = label or rule.label
+        return Alert(
+            id=alert_id,
+            at=at,
+            rule=rule.name,
+            label=label,
+            severity=rule.severity,
+            message=rule.message.format(
+                rule=rule.name,
+                label=label,
+                severity=str(rule.severity),
+                score=score,
+                at=at,
+            ),
+            score=score,
+            evidence=tuple(evidence(read(part, self._clock)) for part in tracker.tree.parts),
+            since=tracker.since_at,
+            model=self.model,
+            config=self._config.sha256,
+        )
+
+    def _release(self, at: datetime, true_s: float) -> list[Alert]:
+        """Return the alert that stands for those that were folded, when there is room for it."""
+        alert = self._limit.release(true_s)
+        return [replace(alert, id=self._identify(), at=at)] if alert else []
+
+    def _verdict(
+        self,
+        alerts: list[Alert],
+        near_misses: tuple[NearMiss, ...],
+        events: tuple[Event, ...],
+    ) -> Verdict:
+        if not (alerts or near_misses or events or self._transitions):
+            return NOTHING
+        transitions, self._transitions = tuple(self._transitions), []
+        return Verdict(tuple(alerts), near_misses, events, transitions)

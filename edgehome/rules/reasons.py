@@ -1,0 +1,143 @@
+"""Why there was no alert, as a sentence for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from edgehome.config.conditions import (
+    ActivityCondition,
+    AllCondition,
+    AnyCondition,
+    Condition,
+    MotionCondition,
+    NoneCondition,
+    ThenCondition,
+    is_group,
+)
+from edgehome.config.types import Rule
+from edgehome.rules.evidence import Reading, asked_of, duration, name_of
+from edgehome.rules.temporal import Count, For, Frames
+
+HELD_BACK = {
+    "muted": "the rule was muted",
+    "folded": "there had been as many alerts as `alerts: limit` allows: it was counted in one",
+    "disarmed": "the home was disarmed",
+}
+
+
+def blocked(reason: str, rule: Rule, at: datetime, last_alert_s: float) -> str:
+    """Return why a rule that fired told nobody; `last_alert_s` is how long ago it last did."""
+    why = HELD_BACK.get(reason) or (
+        f"its last alert was {_ago(last_alert_s)} before and "
+        f"`repeat_interval` is {duration(rule.repeat_interval_s)}"
+    )
+    return f"would have fired at {at:%H:%M:%S}, but {why}"
+
+
+def missed(when: Condition, readings: Sequence[Reading], at: datetime) -> tuple[str, str]:
+    """Return the reason and the sentence for conditions that did not all hold at that moment."""
+    blamed = _blame(when, readings)
+    condition = blamed.part.condition
+    match blamed.part.signal:
+        case For() as node:
+            then = at + timedelta(seconds=max(0.0, node.for_s - _number(blamed)))
+            what = "" if blamed.part.root else f"{_subject(condition)} "
+            return "too_short", (
+                f"would have fired at {then:%H:%M:%S}, but {what}`for: {duration(node.for_s)}` "
+                f"was held only {_number(blamed):.1f} s"
+            )
+        case Frames() as node:
+            return "too_short", (
+                f"{_subject(condition)} held in only {blamed.measure} of the last "
+                f"{node.at_least.of} frames; `at_least: {node.at_least}`"
+            )
+        case Count() as node:
+            return "condition", (
+                f"{_subject(condition)} began only {blamed.measure} of {node.count} times "
+                f"within {duration(node.window_s)}"
+            )
+    return _leaf(blamed, readings)
+
+
+def _leaf(blamed: Reading, readings: Sequence[Reading]) -> tuple[str, str]:
+    condition = blamed.part.condition
+    if blamed.part.wanted and isinstance(condition, ActivityCondition | MotionCondition):
+        asked = condition.above if isinstance(condition, ActivityCondition) else condition.motion
+        return "too_low", f"{name_of(condition)} reached only {_number(blamed):.2f} of {asked:.2f}"
+    return "condition", f"{_seen(readings)}, but {_unmet(blamed)}"
+
+
+def _unmet(blamed: Reading) -> str:
+    condition = blamed.part.condition
+    if not blamed.part.wanted:
+        return f"{_subject(condition)} held, under `none`"
+    if isinstance(condition, ThenCondition):
+        of = len(condition.conditions)
+        return f"only {blamed.measure} of the {of} steps of `then` came in their order"
+    if is_group(condition):
+        return f"not {_group_word(condition)} of its conditions held"
+    return f"`{name_of(condition)}: {asked_of(condition)}` did not hold: it was {blamed.measure}"
+
+
+def _group_word(condition: Condition) -> str:
+    return "one" if isinstance(condition, AnyCondition) else "all"
+
+
+def _seen(readings: Sequence[Reading]) -> str:
+    """Return what was seen: the first activity or motion that held, and its score."""
+    for reading in readings:
+        condition = reading.part.condition
+        scored = isinstance(condition, ActivityCondition | MotionCondition)
+        if reading.met and scored and not hasattr(reading.part.signal, "children"):
+            return f"{name_of(condition)} was seen ({_number(reading):.2f})"
+    return "something was seen"
+
+
+def _subject(condition: Condition) -> str:
+    """Return what did or did not hold, for the middle of a sentence."""
+    if is_group(condition):
+        return f"`{name_of(condition)}`"
+    if isinstance(condition, ActivityCondition | MotionCondition):
+        return name_of(condition)
+    return f"`{name_of(condition)}: {asked_of(condition)}`"
+
+
+def _blame(when: Condition, readings: Sequence[Reading]) -> Reading:
+    """Return the part that kept the whole from holding: the first one, from the inside out."""
+    own = [reading for reading in readings if reading.part.condition is when]
+    inner = getattr(when, "conditions", ())
+    if isinstance(when, AllCondition) and not all(_holds(child, readings) for child in inner):
+        first = next(child for child in inner if not _holds(child, readings))
+        return _blame(first, readings)
+    if isinstance(when, NoneCondition):
+        held = [child for child in inner if _holds(child, readings)]
+        if held:
+            return _last(held[0], readings)
+    if isinstance(when, AnyCondition) and not any(_holds(child, readings) for child in inner):
+        return _blame(max(inner, key=lambda child: _met(child, readings)), readings)
+    return next((reading for reading in own if not reading.met), readings[0])
+
+
+def _holds(condition: Condition, readings: Sequence[Reading]) -> bool:
+    last = _last(condition, readings)
+    return last.met
+
+
+def _last(condition: Condition, readings: Sequence[Reading]) -> Reading:
+    """Return the reading of a condition with all that it adds."""
+    return [reading for reading in readings if reading.part.condition is condition][-1]
+
+
+def _met(condition: Condition, readings: Sequence[Reading]) -> float:
+    """Return how near a condition was: the part of its own readings that held."""
+    own = [reading for reading in readings if reading.part.condition is condition]
+    return sum(reading.met for reading in own) / len(own)
+
+
+def _number(reading: Reading) -> float:
+    return reading.measure if isinstance(reading.measure, int | float) else 0.0
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

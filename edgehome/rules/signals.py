@@ -1,0 +1,134 @@
+"""What rules look at beside scores: the mode, the camera's view, the time of day, the node's age.
+
+Each condition is one signal, however many rules have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from edgehome.config.conditions import (
+    AfterBootCondition,
+    ArmedCondition,
+    BetweenCondition,
+    CameraCondition,
+    Condition,
+    SunCondition,
+    WeekdaysCondition,
+)
+from edgehome.events import Signal
+from edgehome.rules.daylight import Daylight
+from edgehome.rules.timing import ROUNDING_S, Clock
+from edgehome.types import CameraState, Mode, Scores, SunTimes
+
+Judge = Callable[[Clock], bool]
+
+
+class Judged(Signal):
+    """A signal that is judged by a function of the clock."""
+
+    __slots__ = ("judge",)
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__()
+        self.judge = judge
+
+
+class Signals:
+    """Every signal that is not a score's level, from frame to frame."""
+
+    def __init__(self, sun: SunTimes | None) -> None:
+        """Take the sun over the home; without it no condition on the sun holds."""
+        self._daylight = Daylight(sun) if sun else None
+        self._found: dict[Condition, Judged] = {}
+        self._by_minute: list[Judged] = []
+        self._by_camera: list[Judged] = []
+        self._by_mode: list[Judged] = []
+        self._by_age: list[Judged] = []
+        self._minute: tuple[int, int, int] | None = None
+        self._camera: frozenset[CameraState] | None = None
+        self._mode: Mode | None = None
+
+    def signal(self, condition: Condition) -> Judged:
+        """Return the signal of a condition; one that is new is judged with the next frame."""
+        if condition not in self._found:
+            self._found[condition] = self._make(condition)
+        return self._found[condition]
+
+    def update(self, scores: Scores, clock: Clock) -> list[Signal]:
+        """Return the signals that this frame changes."""
+        changed: list[Signal] = []
+        if scores.camera != self._camera:
+            self._camera = clock.camera = scores.camera
+            changed += _judge(self._by_camera, clock)
+        if clock.mode is not self._mode:
+            self._mode = clock.mode
+            changed += _judge(self._by_mode, clock)
+        if self._by_minute:
+            at = scores.at
+            minute = (at.minute, at.hour, at.toordinal())
+            if minute != self._minute:
+                self._minute = minute
+                changed += _judge(self._by_minute, clock)
+        if self._by_age:
+            changed += self._grow(clock)
+        return changed
+
+    def _grow(self, clock: Clock) -> Iterator[Signal]:
+        """Yield the signals for which the node is now old enough: they never change again."""
+        yield from (old := _judge(self._by_age, clock))
+        if old:
+            self._by_age = [signal for signal in self._by_age if not signal.value]
+
+    def _make(self, condition: Condition) -> Judged:
+        match condition:
+            case CameraCondition():
+                return self._add(self._by_camera, lambda clock: _any_of(condition.camera, clock))
+            case ArmedCondition():
+                return self._add(self._by_mode, lambda clock: clock.mode in condition.armed)
+            case AfterBootCondition():
+                return self._add(self._by_age, lambda clock: _aged(condition.after_boot_s, clock))
+            case BetweenCondition():
+                return self._add(self._by_minute, lambda clock: _minute(clock) in condition.between)
+            case WeekdaysCondition():
+                return self._add(
+                    self._by_minute, lambda clock: _minute(clock).weekday() in condition.weekdays
+                )
+            case SunCondition():
+                return self._add(self._by_minute, lambda clock: self._by_sun(condition, clock))
+        raise TypeError(f"{condition!r} is not looked at")
+
+    def _add(self, group: list[Judged], judge: Judge) -> Judged:
+        signal = Judged(judge)
+        group.append(signal)
+        self._minute = self._camera = self._mode = None
+        return signal
+
+    def _by_sun(self, condition: SunCondition, clock: Clock) -> bool:
+        daylight = self._daylight
+        return daylight is not None and daylight.holds(condition, _minute(clock))
+
+
+def _judge(signals: list[Judged], clock: Clock) -> list[Signal]:
+    """Return those of the signals that are not what they were."""
+    changed: list[Signal] = []
+    for signal in signals:
+        value = signal.judge(clock)
+        if value is not signal.value:
+            signal.value, signal.since = value, clock.at
+            changed.append(signal)
+    return changed
+
+
+def _any_of(states: tuple[CameraState, ...], clock: Clock) -> bool:
+    return not clock.camera.isdisjoint(states)
+
+
+def _aged(seconds: float, clock: Clock) -> bool:
+    return clock.age_s() >= seconds - ROUNDING_S
+
+
+def _minute(clock: Clock) -> datetime:
+    """Return the frame's wall clock by the minute; its seconds are not looked at."""
+    return clock.wall().replace(second=0, microsecond=0)

@@ -1,0 +1,162 @@
+"""From a rule's conditions to the nodes that judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from edgehome.config.conditions import (
+    ActivityCondition,
+    AllCondition,
+    AnyCondition,
+    CameraCondition,
+    Condition,
+    MotionCondition,
+    NoneCondition,
+    ThenCondition,
+)
+from edgehome.events import Events, Level, Score, Signal
+from edgehome.rules.nodes import All, AnyOf, Node, NoneOf
+from edgehome.rules.sequence import Then
+from edgehome.rules.signals import Signals
+from edgehome.rules.temporal import Count, For, Frames
+
+Group = AllCondition | AnyCondition | NoneCondition | ThenCondition
+"""A condition that is made of others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A condition, or what one adds, with the signal that tells whether it holds."""
+
+    condition: Condition
+    signal: Signal
+    wanted: bool
+    """False beneath a `none`: the rule comes closer when it does not hold."""
+    root: bool
+    """Whether it is the whole of the rule's `when`, or what that adds."""
+
+
+@dataclass(slots=True)
+class Tree:
+    """A rule's conditions as nodes."""
+
+    held: Signal
+    """The whole without the rule's own `for` and `count`."""
+    met: Signal
+    """The whole."""
+    parts: list[Part]
+    """Everything that is told as evidence, in the file's order."""
+    nodes: list[Node]
+    """Every node, children first."""
+    near: list[Signal]
+    """Any of these: somebody may wonder why the rule did not fire."""
+    levels: list[tuple[str, Level]]
+    """The activities that the rule waits for, by name; without any, its motion."""
+
+    def strongest(self) -> tuple[str, float]:
+        """Return the first of its activities that goes on, else its first, and the score, 0-1."""
+        for name, level in self.levels:
+            if level.value:
+                return name, level.score.value
+        if not self.levels:
+            return "", 0.0
+        name, level = self.levels[0]
+        return name, level.score.value
+
+
+@dataclass(slots=True)
+class Grower:
+    """Makes the nodes of one rule; signals and scores are shared with other rules."""
+
+    events: Events
+    signals: Signals
+    parts: list[Part] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    near: list[Signal] = field(default_factory=list)
+    levels: list[tuple[str, Level]] = field(default_factory=list)
+
+    def grow(self, when: Condition) -> Tree:
+        """Return the tree of a rule's `when`."""
+        held, met = self._grow(when, wanted=True, root=True)
+        activities = [item for item in self.levels if item[1].told]
+        return Tree(held, met, self.parts, self.nodes, self.near, activities or self.levels)
+
+    def _grow(self, condition: Condition, *, wanted: bool, root: bool) -> tuple[Signal, Signal]:
+        """Return the signals of a condition without and with its own `for` and `count`."""
+        signal: Signal
+        if isinstance(condition, Group):
+            signal = self._group(condition, wanted=wanted, root=root)
+        else:
+            signal = self._leaf(condition, wanted=wanted)
+            self.parts.append(Part(condition, signal, wanted, root))
+        held = signal
+        for node in self._added(condition, signal):
+            self.nodes.append(node)
+            self.parts.append(Part(condition, node, wanted, root))
+            signal = node
+            if isinstance(node, Frames):
+                held = node
+        return held, signal
+
+    def _group(self, condition: Group, *, wanted: bool, root: bool) -> Node:
+        place = len(self.parts)
+        inner = wanted is not isinstance(condition, NoneCondition)
+        children = [
+            self._grow(child, wanted=inner, root=False)[1] for child in condition.conditions
+        ]
+        node = _node(condition, children)
+        self.nodes.append(node)
+        if not (root and isinstance(condition, AllCondition)):
+            self.parts.insert(place, Part(condition, node, wanted, root))
+        return node
+
+    def _leaf(self, condition: Condition, *, wanted: bool) -> Signal:
+        match condition:
+            case ActivityCondition():
+                score = self.events.score(condition.activity, condition.look_back_s)
+                return self._level(score, condition.above, condition.below, wanted=wanted)
+            case MotionCondition():
+                return self._level(
+                    self.events.motion, condition.motion, condition.below, wanted=wanted
+                )
+            case _:
+                signal = self.signals.signal(condition)
+                if wanted and isinstance(condition, CameraCondition):
+                    self.near.append(signal)
+                return signal
+
+    def _level(self, score: Score, above: float, below: float, *, wanted: bool) -> Level:
+        level = score.level(above, below, told=score is not self.events.motion)
+        if wanted:
+            self.near.append(score.near(above, below))
+            self.levels.append((score.name, level))
+        return level
+
+    @staticmethod
+    def _added(condition: Condition, signal: Signal) -> Iterator[Node]:
+        """Yield what a condition adds to what it is, in the order in which it is applied."""
+        if condition.at_least:
+            yield (signal := Frames(signal, condition.at_least))
+        if condition.for_s:
+            yield (signal := For(signal, condition.for_s))
+        if condition.window_s:
+            yield Count(signal, condition.count, condition.window_s)
+
+
+def definition(when: Condition) -> str:
+    """Return a text that is the same for the same conditions, today and after a restart."""
+    return sha256(repr(when).encode()).hexdigest()[:32]
+
+
+def _node(condition: Group, children: list[Signal]) -> Node:
+    match condition:
+        case AllCondition():
+            return All(children)
+        case AnyCondition():
+            return AnyOf(children)
+        case NoneCondition():
+            return NoneOf(children)
+        case ThenCondition():
+            return Then(children, condition.gap_s)
