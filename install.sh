@@ -246,6 +246,8 @@ add_user() {
 
 install_configuration() {
     mkdir -p $config
+    # For editors: the file's first line names it. It goes with the release, and is not yours.
+    install -m 0644 config.schema.json $config/config.schema.json
     if [[ ! -e $config/config.yaml ]]; then
         say "writing $config/config.yaml; it is yours from now on"
         install -m 0640 config.yaml $config/config.yaml
@@ -350,6 +352,7 @@ uninstall() {
     fi
     say "removing $prefix, $launcher, the unit and the user"
     rm -rf $prefix $launcher $unit $units/$reboot.{path,service} $drop_in
+    rm -f $config/config.schema.json
     rmdir $unit.d 2>/dev/null || true
     if [[ -d /run/systemd/system ]]; then
         systemctl daemon-reload

@@ -225,6 +225,16 @@ def test_a_release_brings_its_own_model_and_leaves_the_owners(
     assert (tmp_path / "etc" / "config.yaml").read_text() == "# mine\n"
 
 
+def test_a_release_brings_its_schema_for_editors_beside_the_configuration(tmp_path: Path) -> None:
+    installed = tmp_path / "etc" / "config.schema.json"
+    installed.parent.mkdir()
+    installed.write_text("of an earlier release")
+    done = run_steps(tmp_path, "install_configuration")
+    assert done.returncode == 0, done.stderr
+    assert installed.read_bytes() == (ROOT / "config.schema.json").read_bytes()
+    assert installed.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_published_model_is_imported_and_named_where_the_configuration_is_fresh(
     tmp_path: Path, k600_original: Path
 ) -> None:
