@@ -107,11 +107,11 @@ class Score:
         self._arrange()
         return ended
 
-    def restore(self, value: float, active: Iterable[Level]) -> None:
-        """Take over a value and the levels that it had reached."""
+    def restore(self, value: float, active: Mapping[Level, datetime | None]) -> None:
+        """Take over a value, and the levels that it had reached since when."""
         self.value = value
-        for level in active:
-            level.value = True
+        for level, since in active.items():
+            level.value, level.since = True, since
         self._arrange()
 
     def _arrange(self) -> None:

@@ -7,18 +7,17 @@ other with a clip's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from statistics import median
 
 from edgehome import __version__
-from edgehome.config.types import Config
-from edgehome.events import Events, Moment
+from edgehome.config.types import Config, LocationConfig
 from edgehome.homeassistant import NodeStatus, RuleStatus
-from edgehome.rules import RuleEngine, State
-from edgehome.types import Alert, Problem, Scores
+from edgehome.rules import RuleEngine, Verdict
+from edgehome.types import Alert, Mode, NearMiss, Problem, Scores, SunTimes
 
 STATISTICS_FRAMES = 50
 """Frames over which rate and inference time are told: ten seconds at five a second."""
@@ -38,44 +37,68 @@ class Node:
     ) -> None:
         """Take the frame rate that is expected, in frames a second, and what names alerts."""
         self.config = config
-        self.armed = True
-        self._rate = rate
-        self._identify = identify
+        self.mode = Mode.AWAY
+        """What the home expects, from the next frame on."""
+        self.engine = RuleEngine(
+            config, period_s=1 / rate, identify=identify, sun=sun_over(config.location)
+        )
         self._status = NodeStatus(identity=identity, version=__version__, started_at=started_at)
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._last_alerts: dict[str, Alert] = {}
+        self._last_near_misses: dict[str, NearMiss] = {}
+        self._seen: Scores | None = None
         self._frames_before = self._skipped_before = 0
         self._recent: deque[tuple[float, float]] = deque(maxlen=STATISTICS_FRAMES)
-        self.use(config)
 
     def use(self, config: Config) -> None:
-        """Take over rules and thresholds of a new configuration; what is pending begins anew."""
+        """Take over a new configuration; a rule whose conditions are the same goes on."""
         self.config = config
-        self.engine = RuleEngine(config.rules)
-        self.events = Events(
-            self.engine.watches(),
-            smoothing_s=config.events.smoothing_s,
-            period_s=1 / self._rate,
-        )
+        self.engine = self.engine.replaced(config, sun=sun_over(config.location))
 
-    def see(self, scores: Scores) -> tuple[Moment, list[Alert]]:
-        """Return what this frame's scores mean, and the alerts that are due."""
+    @property
+    def model(self) -> str:
+        """SHA-256 of the model that judges, for alerts to tell; empty until it is known."""
+        return self.engine.model
+
+    @model.setter
+    def model(self, sha256: str) -> None:
+        self.engine.model = sha256
+
+    def see(self, scores: Scores) -> Verdict:
+        """Return what this frame's scores come to."""
         self._count(scores)
-        moment = self.events.update(scores)
-        self._note_activity(moment)
-        if not self.armed:
-            self.engine.reset()
-            return moment, []
-        alerts = self.engine.update(moment, self._identify)
-        self._last_alerts |= {alert.rule: alert for alert in alerts}
-        return moment, alerts
+        self._seen = scores
+        return self._note(self.engine.update(scores, self.mode))
+
+    def idle(self, time_s: float) -> Verdict:
+        """Return what it comes to that no frame has come until now, by the source's clock."""
+        return self._note(self.engine.idle(time_s))
+
+    def mute(self, rule: str, *, muted: bool) -> None:
+        """Let a rule be judged without alerts, or with them again."""
+        self.engine.mute(rule, muted=muted)
+
+    def memory(self) -> dict[str, object]:
+        """Return how the rules stand, as JSON-able data, for `restore` after a restart."""
+        return self.engine.memory()
+
+    def restore(self, memory: Mapping[str, object], *, gap_s: float) -> None:
+        """Go on from a memory whose last frame was `gap_s` ago; before the first frame."""
+        self.engine.restore(memory, gap_s=gap_s)
+
+    def recall(self, records: Iterable[Alert | NearMiss]) -> None:
+        """Take the newest alert and near miss of each rule from records, the oldest first."""
+        for record in records:
+            if isinstance(record, Alert):
+                self._last_alerts[record.rule] = record
+            else:
+                self._last_near_misses[record.rule] = record
 
     def worker_gone(self) -> None:
-        """Start a new worker's counters where the last one's ended; nothing is known to go on."""
-        self.engine.reset()
+        """Start a new worker's counters where the last one's ended; to the rules it is a gap."""
         self._frames_before, self._skipped_before = self._status.frames, self._status.skipped
         self._recent.clear()
-        self._status = replace(self._status, activity="", confidence=0.0)
+        self._seen = None
 
     def report(self, origin: str, problem: Problem | None) -> None:
         """Set what is wrong with a part of the node, or clear it with None."""
@@ -88,18 +111,15 @@ class Node:
     def status(self, *, restarts: int = 0, pending: int = 0, dropped: int = 0) -> NodeStatus:
         """Return all that the home is told; the counts come from those who count them."""
         rate, inference_ms = self._speed()
-        rules = tuple(
-            RuleStatus(
-                name=evaluator.rule.name,
-                firing=self.armed and evaluator.state is State.FIRING,
-                last_alert=self._last_alerts.get(evaluator.rule.name),
-            )
-            for evaluator in self.engine.evaluators
-        )
+        activity, confidence = self.engine.strongest() if self._seen else ("", 0.0)
         return replace(
             self._status,
-            rules=rules,
-            armed=self.armed,
+            rules=self._rules(),
+            mode=self.mode,
+            motion=self._seen.motion if self._seen else None,
+            camera=self._seen.camera if self._seen else frozenset(),
+            activity=activity,
+            confidence=confidence,
             problems=tuple(chain.from_iterable(self._problems.values())),
             frames_per_second=rate,
             inference_ms=inference_ms,
@@ -107,6 +127,23 @@ class Node:
             pending=pending,
             dropped=dropped,
         )
+
+    def _rules(self) -> tuple[RuleStatus, ...]:
+        return tuple(
+            RuleStatus(
+                name=status.name,
+                state=str(status.state),
+                muted=status.muted,
+                last_alert=self._last_alerts.get(status.name),
+                last_near_miss=self._last_near_misses.get(status.name),
+            )
+            for status in self.engine.statuses()
+        )
+
+    def _note(self, verdict: Verdict) -> Verdict:
+        self._last_alerts |= {alert.rule: alert for alert in verdict.alerts}
+        self._last_near_misses |= {missed.rule: missed for missed in verdict.near_misses}
+        return verdict
 
     def _count(self, scores: Scores) -> None:
         self._recent.append((scores.time_s, scores.inference_ms))
@@ -116,18 +153,6 @@ class Node:
             skipped=self._skipped_before + scores.skipped,
         )
 
-    def _note_activity(self, moment: Moment) -> None:
-        """Name the strongest activity that is going on; the strongest score there is otherwise."""
-        ranked = sorted(
-            moment.levels.items(),
-            key=lambda item: (-item[1].active, -item[1].score, item[0].activity.name),
-        )
-        if not ranked:
-            return
-        watch, level = ranked[0]
-        activity = watch.activity.name if level.active else ""
-        self._status = replace(self._status, activity=activity, confidence=level.score)
-
     def _speed(self) -> tuple[float | None, float | None]:
         """Return frames a second and the median milliseconds of one, of the last frames."""
         if len(self._recent) < 2:
@@ -135,3 +160,12 @@ class Node:
         elapsed_s = self._recent[-1][0] - self._recent[0][0]
         rate = (len(self._recent) - 1) / elapsed_s if elapsed_s > 0 else None
         return rate, median(milliseconds for _, milliseconds in self._recent)
+
+
+def sun_over(location: LocationConfig) -> SunTimes | None:
+    """Return the sun over the home, or None where the file does not say where that is."""
+    if location.latitude is None or location.longitude is None:
+        return None
+    from edgehome.sun import sun_at  # noqa: PLC0415 - it takes two megabytes
+
+    return sun_at(location.latitude, location.longitude)

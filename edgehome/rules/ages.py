@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
+from typing import Any
 
 from edgehome.rules.timing import LONGEST_S
 
@@ -19,12 +19,22 @@ def moment(now_s: float, kept: object) -> float | None:
 
 
 def number(kept: object) -> float:
-    """Return a number of at most 1e9 on either side of 0. Raises ValueError when it is none."""
+    """Return a number from 0 to 1e9. Raises ValueError when it is none."""
     if isinstance(kept, bool) or not isinstance(kept, int | float):
         raise ValueError(f"{kept!r} is not a number")
-    if not math.isfinite(kept) or abs(kept) > LONGEST_S:
+    if not 0 <= kept <= LONGEST_S:  # not for a number that is none
         raise ValueError(f"{kept!r} is out of range")
     return float(kept)
+
+
+def texts(kept: object) -> dict[str, Any]:
+    """Return an object whose keys, and values where they are not numbers, are text."""
+    if not isinstance(kept, dict):
+        raise ValueError(f"{kept!r} is not an object")
+    for key, value in kept.items():
+        if not isinstance(key, str) or not isinstance(value, str | int | float):
+            raise ValueError(f"{key!r}: {value!r} is not text")
+    return kept
 
 
 def truth(kept: object) -> bool:

@@ -5,12 +5,16 @@ Pure: time and identities are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from edgehome.config.conditions import Activity
 from edgehome.config.types import Config
-from edgehome.events import Events, Level, events_of
+from edgehome.events import Events, Level, Score, events_of
+from edgehome.rules import memory
 from edgehome.rules.evidence import evidence, read
 from edgehome.rules.forest import Forest
 from edgehome.rules.limit import Limit
@@ -107,9 +111,54 @@ class RuleEngine:
         """Return how every rule stands, in the config's order."""
         return tuple(tracker.status() for tracker in self._trackers)
 
+    def scores(self) -> Mapping[tuple[Activity, float | None], Score]:
+        """Return every smoothed score by its activity and look back, as they are now."""
+        return self._events.scores()
+
     def strongest(self) -> tuple[str, float]:
         """Return the strongest activity that goes on, else an empty text, and its score, 0-1."""
         return self._events.strongest()
+
+    def memory(self) -> dict[str, object]:
+        """Return how everything stands, as JSON-able data, for `restore`."""
+        return {
+            **memory.of_clock(self._clock),
+            "scores": memory.of_scores(self._events),
+            "rules": memory.of_rules(self._trackers, self._clock),
+            "limit": memory.of_limit(self._limit, self._clock),
+        }
+
+    def restore(self, kept: Mapping[str, object], *, gap_s: float) -> None:
+        """Go on from a memory whose last frame was `gap_s` ago; before the first frame.
+
+        What is broken in it is ignored, and so is what is of another rule or activity.
+        """
+        parts: tuple[tuple[str, Callable[[Any], None]], ...] = (
+            ("scores", lambda part: memory.take_scores(part, self._events)),
+            ("rules", lambda part: memory.take_rules(part, self._trackers, self._clock)),
+            ("limit", lambda part: memory.take_limit(part, self._limit, self._clock)),
+        )
+        with suppress(*memory.BROKEN):
+            if kept["version"] != memory.VERSION:
+                return
+            memory.take_clock(kept, self._clock, gap_s)
+            for name, take in parts:
+                with suppress(*memory.BROKEN):
+                    take(kept[name])
+            self._forgotten = False
+
+    def replaced(self, config: Config, *, sun: SunTimes | None = None) -> RuleEngine:
+        """Return an engine for another configuration that goes on where this one stands."""
+        engine = RuleEngine(
+            config,
+            period_s=self._clock.period_s,
+            identify=self._identify,
+            model=self.model,
+            sun=sun,
+        )
+        engine.restore(self.memory(), gap_s=0.0)
+        engine._clock.go_on(self._clock)
+        return engine
 
     def _begin(self) -> None:
         """Look at every node of rules that begin anew, whatever changes."""

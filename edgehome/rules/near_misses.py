@@ -54,8 +54,11 @@ class NearMisses:
         attempt = self._attempts.get(tracker)
         if _goes_on(tracker):
             if attempt is None:
-                attempt = self._attempts[tracker] = Attempt(tracker)
-                self._watched[tracker] = attempt
+                # A rule that fires and has told so goes on, or comes back within `resolve_after`.
+                told = tracker.told and tracker.state is State.FIRING
+                attempt = self._attempts[tracker] = Attempt(tracker, told=told)
+                if not told:
+                    self._watched[tracker] = attempt
             self._ending.pop(tracker, None)
         elif attempt:
             self._ending[tracker] = attempt
@@ -88,11 +91,6 @@ class NearMisses:
             del self._attempts[tracker]
             self._watched.pop(tracker, None)
         return tuple(self._tell(ended.values(), clock))
-
-    def stop(self, tracker: Tracker) -> None:
-        """Forget a rule's attempt, as when the rule is another one now."""
-        for attempts in (self._attempts, self._watched, self._ending):
-            attempts.pop(tracker, None)
 
     def _tell(self, attempts: Iterable[Attempt], clock: Clock) -> Iterable[NearMiss]:
         for attempt in attempts:

@@ -96,6 +96,19 @@ class Clock:
         known = gap_s >= 0  # not for a number that is none
         self._gap_s = min(gap_s, LONGEST_S) if known else FORGET_S + self.period_s
 
+    def go_on(self, before: Clock) -> None:
+        """Take over the source's time from the clock of the same node's rules before a reload."""
+        self.time_s, self._last_s, self._gap_s = before.time_s, before._last_s, before._gap_s
+        if before._last_s is not None:
+            self._true_offset = before._true_offset + self.true_s - before.true_s
+            self._seen_offset = before._seen_offset + self.seen_s - before.seen_s
+        if before.started_s is not None:
+            self.started_s = before.started_s + self.true_s - before.true_s
+
+    def waiting_s(self) -> float:
+        """Return the seconds of a gap that began before this clock and is not yet over."""
+        return self._gap_s if self._last_s is None and self.at is not None else 0.0
+
     def frame(self, time_s: float, at: datetime) -> tuple[float, bool]:
         """Go on to a frame; return the seconds it counts for, and whether to forget all before.
 
