@@ -114,7 +114,7 @@ class Names:
             self._nodes.error(node.mark, path, message)
             return None
         activity = _activity(pack.name, weights)
-        return activity, self._above(activity, ABOVE if pack.above is None else pack.above)
+        return activity, self._above(activity, ABOVE) if pack.above is None else pack.above
 
     def _above(self, activity: Activity, otherwise: float) -> float:
         heads = [t for label in activity.labels if (t := self._known.thresholds.get(label))]
