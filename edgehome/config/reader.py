@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,34 @@ def examine(
     packs: Mapping[str, Pack],
 ) -> Reading:
     """Return also where everything stands, and what the model and the packs brought."""
-    nodes, places = Nodes(file, folder), Places()
     try:
         root = parse(data)
     except DocumentError as error:
         return unreadable(Finding(file, error.mark.line, error.mark.column, "", error.message))
+    reading = examine_tree(
+        root,
+        file=file,
+        folder=folder,
+        labels_of=labels_of,
+        thresholds_of=thresholds_of,
+        packs=packs,
+    )
+    if not reading.config:
+        return reading
+    return replace(reading, config=replace(reading.config, sha256=sha256(data).hexdigest()))
+
+
+def examine_tree(
+    root: Node,
+    *,
+    file: str,
+    folder: Path,
+    labels_of: LabelsOf,
+    thresholds_of: ThresholdsOf,
+    packs: Mapping[str, Pack],
+) -> Reading:
+    """Return the same of a part of a file, such as the rules in a file of tests."""
+    nodes, places = Nodes(file, folder), Places()
     kinds = {f.name: f.metadata["section"] for f in fields(Config) if "section" in f.metadata}
     entries = nodes.entries(root, "", [*kinds, "activities", "rules"])
     parts: dict[str, Any] = {
@@ -92,8 +115,7 @@ def examine(
         conditions = Conditions(nodes, names, places, window_s=recognizer.window_s, located=located)
         parts["rules"] = Rules(nodes, conditions, places).read(entries["rules"][1])
     nodes.errors.sort(key=lambda item: (item.line, item.column))
-    config = Config(**parts, sha256=sha256(data).hexdigest())
-    return Reading(None if nodes.errors else config, nodes.errors, known, places)
+    return Reading(None if nodes.errors else Config(**parts), nodes.errors, known, places)
 
 
 def unreadable(error: Finding) -> Reading:
