@@ -34,7 +34,9 @@ ALLOWED = {
     "edgehome.ladder": set(),
     "edgehome.config": {"edgehome.types", "edgehome.config"},
     "edgehome.events": {"edgehome.types", "edgehome.config"},
-    "edgehome.rules": {"edgehome.types", "edgehome.config", "edgehome.events"},
+    "edgehome.rules": {
+        "edgehome.types", "edgehome.config", "edgehome.events", "edgehome.rules",
+    },
     "edgehome.homeassistant": {"edgehome.types", "edgehome.config", "edgehome.homeassistant"},
     "edgehome.outbox": {"edgehome.types", "edgehome.outbox_file"},
     "edgehome.outbox_file": {"edgehome.types"},
@@ -71,6 +73,19 @@ ALLOWED = {
     "edgehome.packs": {"edgehome.types", "edgehome.config.document", "edgehome.config.packs"},
     "edgehome.filewatch": set(),
     "edgehome.rulememory": {"edgehome.statefile"},
+    "edgehome.junit": set(),
+    "edgehome.sheet": {"edgehome.types", "edgehome.config"},
+    "edgehome.report": {"edgehome.types", "edgehome.config", "edgehome.report"},
+    "edgehome.replay": {
+        "edgehome.types", "edgehome.config", "edgehome.events", "edgehome.rules", "edgehome.sun",
+        "edgehome.messages", "edgehome.sheet", "edgehome.report", "edgehome.replay",
+        "edgehome.camera.video",
+    },
+    "edgehome.ruletests": {
+        "edgehome.types", "edgehome.config", "edgehome.configfile", "edgehome.rules",
+        "edgehome.labels", "edgehome.packs", "edgehome.sheet", "edgehome.junit",
+        "edgehome.replay", "edgehome.ruletests",
+    },
     "edgehome.wakeup": set(),
     "edgehome.memory": set(),
 }  # fmt: skip
@@ -78,9 +93,11 @@ ALLOWED = {
 
 COMPOSERS = {
     "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
-    "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay",
+    "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
+    "edgehome.replay.replaying",
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
+    "edgehome.reload",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
