@@ -6,28 +6,46 @@ import logging
 import selectors
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from edgehome import __version__, homeassistant, systemd
 from edgehome.config.types import Config
-from edgehome.configfile import Loaded, load, take
+from edgehome.configfile import Loaded, load
 from edgehome.delivery import Delivery
+from edgehome.filewatch import FileWatch
+from edgehome.history import History, read_history
+from edgehome.homeassistant import Mute, SetMode
 from edgehome.node import Node
 from edgehome.quarantine import Quarantine
 from edgehome.reboot import Reboot
-from edgehome.statefile import StateFile, write_atomically
+from edgehome.reload import Reloader, only_rules_differ
+from edgehome.rulememory import Clocks, RuleMemory, boot_id
+from edgehome.statefile import FileWriter, StateFile, write_atomically
 from edgehome.supervisor import Outcome, Supervisor
-from edgehome.types import Problem
-from edgehome.vision import Vision, shorter_windows
+from edgehome.types import Mode, Problem
+from edgehome.vision import Vision, watched
 from edgehome.wakeup import Wakeup
 
 MACHINE_ID = Path("/etc/machine-id")
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What goes on when a reload makes everything else anew."""
+
+    state: Path
+    """The state folder."""
+    wakeup: Wakeup
+    saves: FileWatch
+    memory: StateFile
+    rules: RuleMemory
+    history: History
 
 
 def run(config_file: Path, state: Path) -> int:
@@ -37,25 +55,35 @@ def run(config_file: Path, state: Path) -> int:
     cannot be made.
     """
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    loaded = load(config_file, state)
-    memory = StateFile(state / "state.json")
-    memory.load()
-    with Wakeup() as wakeup:
-        while True:
-            app = App(config_file, state, loaded, memory)
-            if app.run(wakeup) is Outcome.STOP:
-                systemd.notify("STOPPING=1")
-                return 0
-            loaded = Loaded(app.config)
+    # Watched before it is read: what is saved in between is not missed.
+    with FileWatch(config_file, time.monotonic) as saves:
+        loaded = load(config_file, state)
+        reloader = Reloader(config_file, state, loaded)
+        with _lasting(state, saves) as lasting:
+            while True:
+                app = App(loaded, lasting, reloader)
+                if app.run() is Outcome.STOP:
+                    systemd.notify("STOPPING=1")
+                    return 0
+                loaded = Loaded(app.config)
+
+
+@contextmanager
+def _lasting(state: Path, saves: FileWatch) -> Iterator[Lasting]:
+    with FileWriter() as writer, History(state) as history, Wakeup() as wakeup:
+        memory = StateFile(state / "state.json", writer)
+        memory.load()
+        clocks = Clocks(time.monotonic, time.time, boot_id())
+        rules = RuleMemory(state / "rules.json", writer, clocks)
+        yield Lasting(state, wakeup, saves, memory, rules, history)
 
 
 class App:
     """One run of the parts, for one configuration of camera, model and broker."""
 
-    def __init__(self, config_file: Path, state: Path, loaded: Loaded, memory: StateFile) -> None:
-        self._file = config_file
-        self._state = state
-        self._memory = memory
+    def __init__(self, loaded: Loaded, lasting: Lasting, reloader: Reloader) -> None:
+        self._lasting = lasting
+        self._reloader = reloader
         self.config = loaded.config
         self.identity = homeassistant.device_identity(loaded.config.device, machine_id())
         self.node = Node(
@@ -64,33 +92,43 @@ class App:
             started_at=datetime.now().astimezone(),
             identify=lambda: uuid.uuid4().hex,
         )
-        self.node.armed = memory.get("armed", True)
+        self.node.mode = remembered_mode(lasting.memory)
+        if remembered := lasting.rules.load():
+            self.node.restore(remembered.memory, gap_s=remembered.gap_s)
+        self.node.recall(read_history(lasting.state))
         self.node.report("config", loaded.problem)
 
-    def run(self, wakeup: Wakeup) -> Outcome:
+    def run(self) -> Outcome:
         """Run until a stop, or a reload that takes more than new rules."""
-        with self._parts(wakeup) as supervisor:
-            return supervisor.run(self._obey, lambda: self._turn(wakeup, supervisor))
+        with self._parts() as supervisor:
+            return supervisor.run(
+                lambda key, payload: self._obey(key, payload, supervisor),
+                lambda: self._turn(supervisor),
+                lambda: self._lasting.saves.deadline_s,
+            )
 
     @contextmanager
-    def _parts(self, wakeup: Wakeup) -> Iterator[Supervisor]:
+    def _parts(self) -> Iterator[Supervisor]:
+        lasting = self._lasting
         with ExitStack() as stack:
             self._delivery = stack.enter_context(
                 Delivery(
                     mqtt=self.config.mqtt,
                     base=homeassistant.Topics(self.identity).base,
-                    outbox=self._state / "outbox.db",
-                    on_command=wakeup.put,
+                    outbox=lasting.state / "outbox.db",
+                    on_command=lasting.wakeup.put,
                 )
             )
             self._announce()
             selector = stack.enter_context(selectors.DefaultSelector())
-            selector.register(wakeup, selectors.EVENT_READ)
+            selector.register(lasting.wakeup, selectors.EVENT_READ)
+            if lasting.saves.fileno() >= 0:
+                selector.register(lasting.saves, selectors.EVENT_READ)
             vision = Vision(
                 self.config,
                 selector=selector,
-                quarantine=Quarantine(self._memory),
-                reboot=Reboot(self._state / "reboot-requested", self._memory, time.time),
+                quarantine=Quarantine(lasting.memory),
+                reboot=Reboot(lasting.state / "reboot-requested", lasting.memory, time.time),
                 report=self.node.report,
                 clock=time.monotonic,
             )
@@ -98,52 +136,72 @@ class App:
                 self.node,
                 vision=vision,
                 delivery=self._delivery,
-                wakeup=wakeup,
+                wakeup=lasting.wakeup,
+                rules=lasting.rules,
+                history=lasting.history,
                 selector=selector,
                 clock=time.monotonic,
             )
 
     def _announce(self) -> None:
         """Publish what Home Assistant is to make of us, and take back what we no longer are."""
-        kept = self._state / "discovery.json"
+        kept = self._lasting.state / "discovery.json"
         try:
             announced = homeassistant.announced_components(kept.read_bytes())
         except OSError:
             announced = {}
-        activities = sorted({rule.when.name for rule in self.config.rules})
-        parts = (self.config, self.identity, activities, __version__)
-        gone = homeassistant.clear_gone_rules(self.config, self.identity, announced)
+        parts = (self.config, self.identity, activities(self.config), __version__)
+        gone = homeassistant.clear_gone(self.config, self.identity, announced)
         self._delivery.publish([homeassistant.discovery(*parts, announced), *gone])
         try:
             write_atomically(kept, homeassistant.discovery(*parts).payload)
         except OSError as error:
             logger.warning("%s cannot be written (%s)", kept, error)
 
-    def _obey(self, key: str, payload: bytes) -> None:
+    def _obey(self, key: str, payload: bytes, supervisor: Supervisor) -> None:
         """Act on a command from Home Assistant."""
         command = homeassistant.parse_command(key, payload)
         if not command:
             logger.warning("a command on %s is none of ours: ignored", key)
-            return
-        logger.info("%s by Home Assistant", "armed" if command.armed else "disarmed")
-        self.node.armed = command.armed
-        self._memory.set("armed", command.armed)
+        elif isinstance(command, SetMode):
+            logger.info("mode %s by Home Assistant", command.mode)
+            self.node.mode = command.mode
+            self._lasting.memory.set("mode", str(command.mode))
+            supervisor.keep_rules()
+        elif isinstance(command, Mute):
+            self._mute(command)
+            supervisor.keep_rules()
+        else:
+            logger.info("reload by Home Assistant")
+            self._lasting.wakeup.reload_requested = True
 
-    def _turn(self, wakeup: Wakeup, supervisor: Supervisor) -> Outcome | None:
+    def _mute(self, command: Mute) -> None:
+        slugs = homeassistant.rule_slugs(rule.name for rule in self.config.rules)
+        for name in (name for name, slug in slugs.items() if slug == command.slug):
+            logger.info("%s %s by Home Assistant", name, "muted" if command.muted else "unmuted")
+            self.node.mute(name, muted=command.muted)
+
+    def _turn(self, supervisor: Supervisor) -> Outcome | None:
+        wakeup = self._lasting.wakeup
         if wakeup.stop_requested:
             return Outcome.STOP
+        saved = self._lasting.saves.saved()
         if wakeup.reload_requested:
             wakeup.reload_requested = False
-            return self._reload(supervisor)
+            return self._reload(self._reloader.by_request, supervisor)
+        if saved:
+            return self._reload(self._reloader.by_save, supervisor)
         return None
 
-    def _reload(self, supervisor: Supervisor) -> Outcome | None:
+    def _reload(
+        self, take: Callable[[], Config | Problem], supervisor: Supervisor
+    ) -> Outcome | None:
         """Take over a new file if it is right; go on with the old rules if it is not."""
         systemd.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         outcome = None
-        taken = take(self._file, self._state)
+        taken = take()
         if isinstance(taken, Problem):
-            self.node.report("config", replace(taken, remedy="The one before it goes on."))
+            self.node.report("config", taken)
         else:
             outcome = self._use(taken)
         supervisor.begin_anew()
@@ -162,10 +220,17 @@ class App:
         return None
 
 
-def only_rules_differ(old: Config, new: Config) -> bool:
-    """Return whether camera, model and connection may go on as they are."""
-    same = replace(old, rules=(), events=new.events) == replace(new, rules=())
-    return same and shorter_windows(old) == shorter_windows(new)
+def activities(config: Config) -> list[str]:
+    """Return the names of all activities that the rules watch, by name."""
+    return sorted({condition.activity.name for condition in watched(config)})
+
+
+def remembered_mode(memory: StateFile) -> Mode:
+    """Return the mode that Home Assistant set last; before there were modes, it was a switch."""
+    try:
+        return Mode(memory.get("mode", ""))
+    except ValueError:
+        return Mode.AWAY if memory.get("armed", True) else Mode.DISARMED
 
 
 def machine_id() -> str:

@@ -7,12 +7,13 @@ copy runs and the mistake is told to the home.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgehome.config.document import MAX_BYTES
 from edgehome.config.findings import Finding
-from edgehome.config.reader import LabelsOf, Reading, examine, unreadable
+from edgehome.config.reader import LabelsOf, Reading, ThresholdsOf, examine, unreadable
 from edgehome.config.types import Config
 from edgehome.labels import labels_of, thresholds_of
 from edgehome.packs import shipped_packs
@@ -34,6 +35,8 @@ class Loaded:
 
     config: Config
     problem: Problem | None = None
+    data: bytes = b""
+    """What was read."""
 
 
 def check(path: Path) -> tuple[Config | None, list[Finding]]:
@@ -47,21 +50,34 @@ def examined(path: Path) -> Reading:
     return _read(path)[0]
 
 
-def required(path: Path) -> Config:
-    """Return the file's configuration. Raises ConfigInvalidError with all its mistakes."""
-    config, errors = check(path)
-    if not config:
-        listing = "\n".join(str(error) for error in errors)
+def required(
+    path: Path, *, labels: LabelsOf = labels_of, thresholds: ThresholdsOf = thresholds_of
+) -> Config:
+    """Return the file's configuration. Raises ConfigInvalidError with all its mistakes.
+
+    What the model knows can be said instead of read from the model's own files.
+    """
+    reading, _ = _read(path, labels, thresholds)
+    if not reading.config:
+        listing = "\n".join(str(error) for error in reading.errors)
         raise ConfigInvalidError("config_invalid", listing)
-    return config
+    return reading.config
 
 
-def take(path: Path, state: Path) -> Config | Problem:
-    """Return the file's configuration, and keep a copy of it; else what is wrong with it."""
+def take(
+    path: Path, state: Path, doubt: Callable[[bytes], Problem | None] = lambda _data: None
+) -> Loaded | Problem:
+    """Return the file's configuration, and keep a copy of it; else what is wrong with it.
+
+    `doubt` may say that a valid file is not to be taken all the same.
+    """
     reading, data = _read(path)
     if reading.config:
+        if problem := doubt(data):
+            logger.error("%s", problem)
+            return problem
         _keep(data, state / GOOD_COPY)
-        return reading.config
+        return Loaded(reading.config, data=data)
     errors = reading.errors
     for error in errors:
         logger.error("%s", error)
@@ -76,18 +92,20 @@ def load(path: Path, state: Path) -> Loaded:
     A right file is copied to the state folder. Raises ConfigInvalidError when there is neither.
     """
     taken = take(path, state)
-    if isinstance(taken, Config):
-        return Loaded(taken)
+    if isinstance(taken, Loaded):
+        return taken
     copy = state / GOOD_COPY
     good = _last_good(path, copy)
     if not good:
         remedy = "Correct it: there is no earlier one."
         raise ConfigInvalidError(taken.code, taken.message, remedy)
     logger.error("running the last known-good configuration, %s", copy)
-    return Loaded(good, taken)
+    return replace(good, problem=taken)
 
 
-def _read(path: Path) -> tuple[Reading, bytes]:
+def _read(
+    path: Path, labels: LabelsOf = labels_of, thresholds: ThresholdsOf = thresholds_of
+) -> tuple[Reading, bytes]:
     """Return also the very bytes that were checked: the file may change the next moment."""
     try:
         with path.open("rb") as file:
@@ -95,16 +113,22 @@ def _read(path: Path) -> tuple[Reading, bytes]:
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
         return unreadable(Finding(str(path), 1, 1, "", message)), b""
-    return _examine(data, str(path), path.resolve().parent, labels_of), data
+    return _examine(data, str(path), path.resolve().parent, labels, thresholds), data
 
 
-def _examine(data: bytes, file: str, folder: Path, labels: LabelsOf) -> Reading:
+def _examine(
+    data: bytes,
+    file: str,
+    folder: Path,
+    labels: LabelsOf,
+    thresholds: ThresholdsOf = thresholds_of,
+) -> Reading:
     return examine(
         data,
         file=file,
         folder=folder,
         labels_of=labels,
-        thresholds_of=thresholds_of,
+        thresholds_of=thresholds,
         packs=shipped_packs(),
     )
 
@@ -117,11 +141,12 @@ def _keep(data: bytes, copy: Path) -> None:
         logger.warning("no copy of the configuration is kept (%s)", error)
 
 
-def _last_good(path: Path, copy: Path) -> Config | None:
+def _last_good(path: Path, copy: Path) -> Loaded | None:
     try:
         data = copy.read_bytes()
     except OSError:
         return None
     # The folder is the original's: relative paths in the copy mean what they meant there.
     # Labels are not checked again: a model that changed since must not take the home's eyes.
-    return _examine(data, str(copy), path.resolve().parent, lambda _model: None).config
+    config = _examine(data, str(copy), path.resolve().parent, lambda _model: None).config
+    return Loaded(config, data=data) if config else None

@@ -13,15 +13,21 @@ from enum import Enum, auto
 
 from edgehome import homeassistant, systemd
 from edgehome.delivery import Delivery
+from edgehome.explain import explain_alert
+from edgehome.history import History
 from edgehome.messages import Ready
 from edgehome.node import Node
+from edgehome.rulememory import RuleMemory
+from edgehome.rules import Verdict
 from edgehome.types import Alert, Problem, Scores
-from edgehome.vision import Vision
+from edgehome.vision import Vision, watched
 from edgehome.wakeup import Wakeup
 
 HEARTBEAT_S = 30.0
 STATUS_S = 1.0
 """The home is told of a changed status at most this often; of a rule's change at once."""
+IDLE_S = 2.0
+"""The rules are told that no frame comes after so long, and each second from then on."""
 DELIVERY_TURN_S = 30.0
 """Seconds without a turn of the delivery thread after which systemd is not reassured."""
 
@@ -45,11 +51,15 @@ class Supervisor:
         vision: Vision,
         delivery: Delivery,
         wakeup: Wakeup,
+        rules: RuleMemory,
+        history: History,
         selector: selectors.BaseSelector,
         clock: Callable[[], float],
     ) -> None:
         """Take the parts; `clock` gives seconds on the monotonic clock."""
         self.node = node
+        self._rules = rules
+        self._history = history
         self._vision = vision
         self._delivery = delivery
         self._wakeup = wakeup
@@ -58,28 +68,42 @@ class Supervisor:
         self._watchdog_s = systemd.watchdog_interval_s()
         self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
         self._ready = False
+        self._frame_s: float | None = None
+        self._heard_s = self._idle_s = 0.0
         self._told: dict[str, bytes] = {}
         self._announcements = 0
         self._summary = ""
 
     def run(
-        self, on_command: Callable[[str, bytes], None], on_turn: Callable[[], Outcome | None]
+        self,
+        on_command: Callable[[str, bytes], None],
+        on_turn: Callable[[], Outcome | None],
+        due_s: Callable[[], float],
     ) -> Outcome:
-        """Loop until `on_turn`, asked once a turn, says how to end; the worker is stopped then."""
+        """Loop until `on_turn`, asked once a turn, says how to end; the worker is stopped then.
+
+        `due_s` says when `on_turn` is to be asked even if nothing happens.
+        """
         try:
             while True:
-                self._selector.select(self._timeout_s())
+                self._selector.select(self._timeout_s(due_s()))
                 for key, payload in self._wakeup.drain():
                     on_command(key, payload)
                     self.refresh()
                 self._hear()
+                self._wait_for_frames()
                 self._vision.climb()
                 self._tell()
                 if outcome := on_turn():
                     return outcome
         finally:
+            self.keep_rules()
             self._vision.stop()
             self.node.worker_gone()
+
+    def keep_rules(self) -> None:
+        """Have it written how the rules stand."""
+        self._rules.save(self.node.memory(), self._heard_s if self._frame_s is not None else None)
 
     def refresh(self) -> None:
         """Tell the home of the status at the next turn."""
@@ -90,8 +114,8 @@ class Supervisor:
         self._told.clear()
         self.refresh()
 
-    def _timeout_s(self) -> float:
-        due_s = min(self._vision.deadline_s, self._next_heartbeat_s, self._next_status_s)
+    def _timeout_s(self, due_s: float) -> float:
+        due_s = min(due_s, self._vision.deadline_s, self._next_heartbeat_s, self._next_status_s)
         if self._watchdog_s:
             due_s = min(due_s, self._next_watchdog_s)
         return max(0.0, due_s - self._clock())
@@ -102,6 +126,7 @@ class Supervisor:
                 self._see(message)
             elif isinstance(message, Ready):
                 logger.info("model %s on %s", message.sha256[:12], message.runtime)
+                self.node.model = message.sha256
                 self.node.report("delegate", message.degraded)
                 self._check_labels(message)
                 continue
@@ -111,23 +136,43 @@ class Supervisor:
             self._announce_ready()
 
     def _see(self, scores: Scores) -> None:
-        moment, alerts = self.node.see(scores)
-        for event in moment.events:
+        self._frame_s, self._heard_s = scores.time_s, self._clock()
+        self._take(self.node.see(scores))
+
+    def _wait_for_frames(self) -> None:
+        """Let the rules know how long no frame has come, in seconds of the camera's clock."""
+        now_s = self._clock()
+        waited_s = now_s - self._heard_s
+        if self._frame_s is not None and waited_s >= IDLE_S and now_s >= self._idle_s:
+            self._idle_s = now_s + STATUS_S
+            self._take(self.node.idle(self._frame_s + waited_s))
+
+    def _take(self, verdict: Verdict) -> None:
+        """Act on what the rules say."""
+        for event in verdict.events:
             verb = "started" if event.edge == "onset" else "ended"
             logger.info("%s %s (%.2f)", event.activity, verb, event.score)
-        if moment.events or alerts:
-            self.refresh()
-        for alert in alerts:
+        for alert in verdict.alerts:
             self._raise(alert)
+        for near_miss in verdict.near_misses:
+            logger.info("no alert %s: %s", near_miss.rule, near_miss.message)
+            self._history.add(near_miss)
+        if verdict.alerts:
+            self.keep_rules()
+        if verdict != Verdict():
+            self.refresh()
 
     def _raise(self, alert: Alert) -> None:
         logger.warning("alert %s: %s", alert.rule, alert.message)
         slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
-        payload = homeassistant.alert_payload(alert, slugs[alert.rule])
+        slug = slugs.get(alert.rule, homeassistant.OTHER_RULE)
+        payload = homeassistant.alert_payload(alert, slug, explain_alert(alert))
         self._delivery.raise_alert(alert.id, payload)
+        self._history.add(alert)
 
     def _check_labels(self, ready: Ready) -> None:
-        wanted = {label for rule in self.node.config.rules for label in rule.when.labels}
+        watching = watched(self.node.config)
+        wanted = {label for condition in watching for label in condition.activity.labels}
         missing = ", ".join(sorted(wanted - set(ready.labels)))
         problem = Problem(
             "unknown_label",
@@ -162,7 +207,9 @@ class Supervisor:
     def _tell_changes(self) -> None:
         """Publish the states that differ from what was said last."""
         status = self._status()
-        messages = homeassistant.state_messages(status)
+        if self._rules.due() and any(rule.state != "inactive" for rule in status.rules):
+            self.keep_rules()
+        messages = homeassistant.state_messages(status, explain_alert)
         changed = [m for m in messages if self._told.get(m.topic) != m.payload]
         if changed:
             self._told |= {message.topic: message.payload for message in changed}
@@ -185,6 +232,4 @@ def _summary(status: homeassistant.NodeStatus) -> str:
         return "; ".join(problem.message for problem in status.problems)
     if status.frames_per_second is None:
         return "starting"
-    return (
-        f"{'armed' if status.armed else 'disarmed'}, {status.frames_per_second:.0f} frames a second"
-    )
+    return f"{status.mode}, {status.frames_per_second:.0f} frames a second"

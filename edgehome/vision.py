@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
 from edgehome.ladder import Action, Ladder, Rung
 from edgehome.messages import Failure, MessageError, Ready, Settings
@@ -25,9 +26,17 @@ Report = Callable[[str, Problem | None], None]
 logger = logging.getLogger(__name__)
 
 
+def watched(config: Config) -> Iterator[ActivityCondition]:
+    """Yield every condition of the rules on what the model says."""
+    for rule in config.rules:
+        for condition in walk(rule.when):
+            if isinstance(condition, ActivityCondition):
+                yield condition
+
+
 def shorter_windows(config: Config) -> tuple[float, ...]:
     """Return the windows, in seconds, that rules ask for beside the recogniser's own."""
-    return tuple(sorted({rule.window_s for rule in config.rules if rule.window_s}))
+    return tuple(sorted({item.look_back_s for item in watched(config) if item.look_back_s}))
 
 
 def worker_settings(config: Config, model: Path) -> Settings:

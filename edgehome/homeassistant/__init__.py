@@ -7,11 +7,12 @@ topics, payloads and entities is docs/reference/mqtt.md.
 from edgehome.homeassistant.alerts import alert_payload
 from edgehome.homeassistant.commands import Command, Mute, Reload, SetMode, parse_command
 from edgehome.homeassistant.discovery import announced_components, clear_gone, discovery
-from edgehome.homeassistant.names import device_identity, rule_slugs
+from edgehome.homeassistant.names import OTHER_RULE, device_identity, rule_slugs
 from edgehome.homeassistant.states import NodeStatus, RuleStatus, heartbeat, state_messages
 from edgehome.homeassistant.topics import Topics
 
 __all__ = [
+    "OTHER_RULE",
     "Command",
     "Mute",
     "NodeStatus",
