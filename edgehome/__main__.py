@@ -1,4 +1,4 @@
-"""The command line: `edgehome run | check | replay | bench | evaluate | doctor | models`.
+"""The command line: `edgehome run | check | replay | test-rules | bench | doctor | ...`.
 
 Exit statuses are those of sysexits.h: 64 wrong usage, 65 a file that is not what it should be,
 66 no such file, 69 something needed is not there, 73 and 74 a disk that refuses, 78 the
@@ -13,7 +13,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -41,6 +40,11 @@ STATUS = {
     "model_disagrees": EX_DATAERR,
     "model_crashed": EX_DATAERR,
     "model_no_reference": EX_DATAERR,
+    "trace_missing": EX_NOINPUT,
+    "trace_invalid": EX_DATAERR,
+    "trace_labels": EX_DATAERR,
+    "sheet_missing": EX_NOINPUT,
+    "sheet_invalid": EX_DATAERR,
     "config_invalid": EX_CONFIG,
 }
 """Exit status by problem code; anything else is EX_UNAVAILABLE."""
@@ -86,6 +90,8 @@ def _parser() -> Parser:
     from edgehome.explain import add_explain
     from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
+    from edgehome.replay.command import add_replay
+    from edgehome.ruletests.command import add_test_rules
     from edgehome.vocabulary import add_vocabulary
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -106,7 +112,8 @@ def _parser() -> Parser:
     check.add_argument("--json", action="store_true", help="one JSON object a mistake")
     check.set_defaults(run=_check)
 
-    _add_replay(commands)
+    add_replay(commands, _default_config())
+    add_test_rules(commands)
     add_measuring(commands, _default_config())
     add_models(commands, _default_config())
     add_vocabulary(commands, _default_config())
@@ -117,26 +124,6 @@ def _parser() -> Parser:
     doctor.add_argument("--json", action="store_true", help="one JSON object a check")
     doctor.set_defaults(run=_doctor)
     return parser
-
-
-def _add_replay(commands: Commands) -> None:
-    replay = commands.add_parser(
-        "replay",
-        help="run clips through the rules",
-        description="Run clips through model and rules as a camera's pictures would be, without "
-        "a broker. Two runs give the same output but for the summary.",
-    )
-    replay.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
-    replay.add_argument("-c", "--config", type=Path, help="rules to judge by (without: none)")
-    replay.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
-    replay.add_argument(
-        "--start",
-        type=_moment,
-        help="what the clock shows at a clip's first frame, for rules with `between` "
-        "(ISO 8601 with zone; without: 2000-01-01T00:00:00Z, midnight)",
-    )
-    replay.add_argument("--json", action="store_true", help="one JSON object a line")
-    replay.set_defaults(run=_replay)
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -154,11 +141,6 @@ def _state_folder() -> Path:
     systemd = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(systemd) if systemd else Path(home).expanduser() / "edgehome"
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -193,26 +175,6 @@ def _note_unchecked_labels(config: Config) -> None:
         read_manifest(config.recognizer.model)
     except ModelError as error:
         sys.stderr.write(f"note: labels were not checked. {error}\n")
-
-
-def _replay(options: argparse.Namespace) -> int:
-    from edgehome.configfile import required
-    from edgehome.replay import START, JsonLines, Text, replay, terminal_progress
-
-    config = Config()
-    if options.config or not options.model:
-        config = required(options.config or _default_config())
-    failures = replay(
-        options.clips,
-        config,
-        model=options.model or config.recognizer.model,
-        start=options.start or START,
-        emit=(JsonLines if options.json else Text)(sys.stdout),
-        progress=terminal_progress,
-    )
-    for failure in failures:
-        sys.stderr.write(f"edgehome: {failure}\n")
-    return _status(failures[0]) if failures else 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

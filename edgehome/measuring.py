@@ -88,7 +88,7 @@ def _selftest(model: Path, *, as_json: bool) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from edgehome.clips import read_clips
     from edgehome.evaluate import evaluate, render
-    from edgehome.replay import terminal_progress
+    from edgehome.replay.output import terminal_progress
 
     clips = read_clips(options.clips, folder=options.folder, split=options.split)
     model = options.model or required(options.config).recognizer.model

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-__all__ = ["Decoder", "Picture", "VideoFile", "explained", "silent"]
+__all__ = ["Decoder", "Picture", "VideoFile", "explained", "jpeg", "silent"]
 
 log = logging.getLogger(__name__)
 
@@ -205,6 +205,16 @@ class VideoFile(Decoder):
             f"{self._path} cannot be read as a video: {why}.",
             "Is the file complete? Try to play it with ffplay or another player.",
         )
+
+
+def jpeg(image: NDArray[np.uint8]) -> bytes:
+    """Return a picture, RGB, uint8, (height, width, 3), as a JPEG file."""
+    height, width, _ = image.shape
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
+    encoder.time_base = Fraction(1, 1)
+    frame = Picture.from_ndarray(image, format="rgb24").reformat(format="yuvj420p")
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
 @contextmanager

@@ -1,0 +1,188 @@
+"""One run of `edgehome replay`: its parts, put together as the options ask."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgehome.config.conditions import ActivityCondition, walk
+from edgehome.config.types import Config
+from edgehome.config.values import suggest
+from edgehome.configfile import required
+from edgehome.junit import Case, write_junit
+from edgehome.replay.differences import Came, Difference, Expected, compare
+from edgehome.replay.expectations import read_expectations
+from edgehome.replay.output import JsonLines, Text, terminal_progress
+from edgehome.replay.play import START, Clip, Sink, play
+from edgehome.replay.recorder import TraceSink
+from edgehome.replay.reporting import ReportSink
+from edgehome.replay.trace import TraceError, TraceFile, TraceWriter, clip_names
+from edgehome.rules import RuleEngine, Verdict
+from edgehome.types import EdgehomeError, Scores
+
+
+@dataclass(slots=True)
+class Result:
+    """What a clip came to."""
+
+    clip: str
+    began_s: float
+    seconds: float = 0.0
+    """How long it took."""
+    failure: str = ""
+
+
+class Results:
+    """A sink that keeps every clip's alerts."""
+
+    def __init__(self) -> None:
+        self.clips: list[Result] = []
+        self.came: list[Came] = []
+
+    def begin(self, clip: Clip, engine: RuleEngine) -> None:
+        """Begin a clip."""
+        del engine
+        self.clips.append(Result(clip.name, time.perf_counter()))
+
+    def frame(self, scores: Scores, verdict: Verdict) -> None:
+        """Keep the alerts of a frame."""
+        for alert in verdict.alerts:
+            clip = self.clips[-1].clip
+            self.came.append(Came(alert.rule, scores.time_s, alert.message, clip))
+
+    def end(self, failure: EdgehomeError | None) -> None:
+        """End the clip."""
+        result = self.clips[-1]
+        result.seconds = time.perf_counter() - result.began_s
+        result.failure = str(failure) if failure else ""
+
+
+def run_replay(options: Namespace) -> int:
+    """Replay as the options ask; return 1 where the alerts are not those that are expected.
+
+    Raises the first EdgehomeError of all, once everything else is done and written.
+    """
+    began_s = time.perf_counter()
+    out = (JsonLines if options.json else Text)(sys.stdout)
+    results = Results()
+    with ExitStack() as stack:
+        trace = stack.enter_context(TraceFile(options.from_scores)) if options.from_scores else None
+        config = _config(options, trace)
+        expected = _expected(options, config)
+        report = ReportSink(config, options.armed) if options.report else None
+        sinks: list[Sink] = [out, results]
+        if options.record:
+            writer = stack.enter_context(TraceWriter(options.record))
+            sinks.append(TraceSink(writer, config))
+        if report:
+            sinks.append(report)
+        clips = _recorded(trace, options) if trace else _films(options, config, stack, report)
+        tally = play(clips, config, mode=options.armed, sinks=sinks, progress=terminal_progress)
+    differences = [] if expected is None else compare(expected, results.came)
+    for difference in differences:
+        out.difference(difference)
+    out.summary(tally, time.perf_counter() - began_s)
+    _write(options, config, results, report, None if expected is None else differences)
+    for failure in tally.failures[1:]:
+        sys.stderr.write(f"edgehome: {failure}\n")
+    if tally.failures:
+        raise tally.failures[0]
+    return 1 if differences else 0
+
+
+def _config(options: Namespace, trace: TraceFile | None) -> Config:
+    """Return the rules. Raises ConfigInvalidError, and TraceError where they ask for more."""
+    path: Path = options.config or options.default_config
+    if trace and trace.header:
+        header = trace.header
+        # Labels that the rules ask for are looked at below: a recording has no others.
+        config = required(
+            path, labels=lambda _model: None, thresholds=lambda _model: header.thresholds
+        )
+        _check_labels(config, header.labels, path)
+        return config
+    if options.config or not options.model:
+        return required(path)
+    return Config()
+
+
+def _check_labels(config: Config, labels: Sequence[str], path: Path) -> None:
+    """Raise TraceError where a rule looks at nothing that was recorded."""
+    known = {label.partition("@")[0] for label in labels}
+    for rule in config.rules:
+        for condition in walk(rule.when):
+            if not isinstance(condition, ActivityCondition):
+                continue
+            activity = condition.activity
+            if not known & set(activity.labels):
+                hint = suggest(activity.name, tuple(known))
+                raise TraceError(
+                    "trace_labels",
+                    f"{path}: the rule {rule.name!r} looks at {activity.name!r}, of which there "
+                    f"is no score in the recording{hint}.",
+                    "Record it again with these rules: edgehome replay CLIP -c FILE --record ...",
+                )
+
+
+def _expected(options: Namespace, config: Config) -> list[Expected] | None:
+    if not options.expect:
+        return None
+    recorded = options.from_scores
+    clips = clip_names(recorded) if recorded else [str(path) for path in options.clips]
+    rules = [rule.name for rule in config.rules]
+    return read_expectations(options.expect, rules=rules, clips=clips)
+
+
+def _recorded(trace: TraceFile, options: Namespace) -> Iterator[Clip]:
+    """Yield the clips of a recording."""
+    while header := trace.header:
+        yield Clip(
+            name=header.clip,
+            start=options.at or header.start,
+            rate=header.rate,
+            frames=trace.frames(options.at),
+            labels=header.labels,
+            model=header.model,
+        )
+        if trace.header is header:
+            return
+
+
+def _films(
+    options: Namespace, config: Config, stack: ExitStack, report: ReportSink | None
+) -> Iterator[Clip]:
+    """Return the films through the model, which is loaded. Raises ModelError."""
+    from edgehome.replay.films import Films  # noqa: PLC0415 - numpy and the model's runtime
+
+    model = options.model or config.recognizer.model
+    films = stack.enter_context(Films(model, config, report.look if report else None))
+    return films.clips(options.clips, options.at or START)
+
+
+def _write(
+    options: Namespace,
+    config: Config,
+    results: Results,
+    report: ReportSink | None,
+    differences: Sequence[Difference] | None,
+) -> None:
+    """Write the files that are asked for."""
+    said = {
+        result.clip: tuple(str(d) for d in differences or () if d.clip == result.clip)
+        for result in results.clips
+    }
+    if options.junit:
+        cases = [Case(r.clip, r.seconds, said[r.clip], r.failure) for r in results.clips]
+        write_junit(options.junit, "edgehome replay", cases)
+    if report:
+        from edgehome.report.page import page  # noqa: PLC0415
+
+        for recording in report.recordings:
+            recording.differences = None if differences is None else said[recording.name]
+        html = page(report.recordings, config)
+        options.report.write_text(html, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What happened in a replay, as one page that needs nothing else: `edgehome replay --report`."""

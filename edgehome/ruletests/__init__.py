@@ -1,0 +1,1 @@
+"""`edgehome test-rules`: rules judged on scores that a person wrote down."""
