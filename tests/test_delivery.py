@@ -225,27 +225,28 @@ def test_a_wrong_password_is_told_once_and_a_corrected_one_is_taken(
     assert PASSWORD not in caplog.text
 
 
+@pytest.mark.parametrize("key", ["mode", "rule/fight/mute"])
 def test_commands_reach_the_handler_and_retained_or_huge_ones_do_not(
-    broker: Broker, place: Path
+    broker: Broker, place: Path, key: str
 ) -> None:
     got: list[tuple[str, bytes]] = []
 
-    def command(key: str, payload: bytes) -> None:
-        got.append((key, payload))
+    def command(told: str, payload: bytes) -> None:
+        got.append((told, payload))
         if payload == b"bad":
             raise ValueError(payload)
 
     with Listener(broker, "none") as home:
-        home.say(f"{BASE}/armed/set", b"OFF", retain=True)
+        home.say(f"{BASE}/{key}/set", b"OFF", retain=True)
         with delivery(broker, place, on_command=command) as node:
             wait_for(lambda: node.status().connected)
             with Listener(broker, f"{BASE}/availability", name="other") as other:
                 wait_for(other.heard)
-            home.say(f"{BASE}/armed/set", b"x" * 5000)
-            home.say(f"{BASE}/armed/set", b"bad")
-            home.say(f"{BASE}/armed/set", b"ON")
-            wait_for(lambda: (("armed", b"ON")) in got)
-            assert got == [("armed", b"bad"), ("armed", b"ON")]
+            home.say(f"{BASE}/{key}/set", b"x" * 5000)
+            home.say(f"{BASE}/{key}/set", b"bad")
+            home.say(f"{BASE}/{key}/set", b"ON")
+            wait_for(lambda: (key, b"ON") in got)
+            assert got == [(key, b"bad"), (key, b"ON")]
             assert node.status().ignored == 1
 
 

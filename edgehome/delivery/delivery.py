@@ -34,6 +34,8 @@ LONGEST_SLEEP_S = 5.0
 """The loop turns at least this often, so that `progress_s` tells a live thread from a dead one."""
 BATCH = 256
 """Items taken off the queue before anything else is done."""
+COMMANDS = ("+", "rule/+/mute")
+"""What stands between base and `/set` in a command's topic."""
 COMMAND_BYTES = 4096
 ALERT_BYTES = 16384
 GOODBYE_S = 2.0
@@ -189,7 +191,8 @@ class Delivery:
         self._board.connected(now_s)
         self._board.flush(session)
         filters = [(self._cursor.topic, True), (self._birth_topic, True)]
-        self._cursor.ask(session.subscribe([*filters, (f"{self._base}/+/set", False)]), now_s)
+        filters += [(f"{self._base}/{levels}/set", False) for levels in COMMANDS]
+        self._cursor.ask(session.subscribe(filters), now_s)
         self._backlog.connected()
         if missed := self._birth.connected(now_s):
             self._backlog.replay_between(*missed)
