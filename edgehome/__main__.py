@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgehome import __version__
-from edgehome.config.types import Config
 from edgehome.types import EdgehomeError
 
 SYSTEM_CONFIG = Path("/etc/edgehome/config.yaml")
@@ -87,6 +86,7 @@ def _status(error: EdgehomeError) -> int:
 
 
 def _parser() -> Parser:
+    from edgehome.checking import add_check
     from edgehome.explain import add_explain
     from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
@@ -105,13 +105,7 @@ def _parser() -> Parser:
     )
     run.set_defaults(run=_run)
 
-    check = commands.add_parser("check", help="find every mistake in a config file")
-    check.add_argument(
-        "file", nargs="?", type=Path, default=_default_config(), help="(%(default)s)"
-    )
-    check.add_argument("--json", action="store_true", help="one JSON object a mistake")
-    check.set_defaults(run=_check)
-
+    add_check(commands, _default_config())
     add_replay(commands, _default_config())
     add_test_rules(commands)
     add_measuring(commands, _default_config())
@@ -147,34 +141,6 @@ def _run(options: argparse.Namespace) -> int:
     from edgehome.app import run
 
     return run(options.config, options.state)
-
-
-def _check(options: argparse.Namespace) -> int:
-    from edgehome.configfile import check
-
-    config, errors = check(options.file)
-    for error in errors:
-        if options.json:
-            fields = {name: getattr(error, name) for name in type(error).__slots__}
-            print(json.dumps(fields))
-        else:
-            sys.stderr.write(f"{error}\n")
-    if config:
-        _note_unchecked_labels(config)
-    if config and not options.json:
-        sys.stdout.write(f"{options.file}: good, rules: {len(config.rules)}\n")
-    return EX_CONFIG if errors else 0
-
-
-def _note_unchecked_labels(config: Config) -> None:
-    """Say so when the labels in the rules could not be held against the model's."""
-    from edgehome.recognizer.manifest import read_manifest
-    from edgehome.types import ModelError
-
-    try:
-        read_manifest(config.recognizer.model)
-    except ModelError as error:
-        sys.stderr.write(f"note: labels were not checked. {error}\n")
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -94,7 +94,7 @@ ALLOWED = {
 COMPOSERS = {
     "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
-    "edgehome.replay.replaying",
+    "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload",

@@ -1,0 +1,71 @@
+"""`edgehome check`: every mistake of every file, with its place, and what may not be meant.
+
+Modules are imported by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgehome.config.findings import Finding
+    from edgehome.config.types import Config
+
+EX_CONFIG = 78
+
+
+def add_check(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` is the file that is checked by default."""
+    check = commands.add_parser(
+        "check",
+        help="find every mistake in config files",
+        description="Tells every mistake of every file as FILE:LINE:COLUMN: PATH: what is wrong, "
+        "and ends with status 78; warnings alone end with 0.",
+    )
+    check.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", default=[config], help=f"({config})"
+    )
+    check.add_argument("--json", action="store_true", help="one JSON object a mistake or warning")
+    check.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from edgehome.config.doubts import doubts
+    from edgehome.configfile import examined
+
+    status = 0
+    for file in options.files:
+        reading = examined(file)
+        findings = [*reading.errors, *doubts(reading, str(file))]
+        for finding in findings:
+            _show(finding, as_json=options.json)
+        if reading.config is None:
+            status = EX_CONFIG
+            continue
+        _note_unchecked_labels(reading.config)
+        if not options.json:
+            warnings = f", warnings: {len(findings)}" if findings else ""
+            print(f"{file}: good, rules: {len(reading.config.rules)}{warnings}")
+    return status
+
+
+def _show(finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({name: getattr(finding, name) for name in type(finding).__slots__}))
+    else:
+        print(finding, file=sys.stderr)
+
+
+def _note_unchecked_labels(config: Config) -> None:
+    """Say so when the labels in the rules could not be held against the model's."""
+    from edgehome.recognizer.manifest import read_manifest
+    from edgehome.types import ModelError
+
+    try:
+        read_manifest(config.recognizer.model)
+    except ModelError as error:
+        print(f"note: labels were not checked. {error}", file=sys.stderr)
