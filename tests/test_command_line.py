@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +144,3 @@ def test_run_with_a_wrong_config_and_no_earlier_one_ends_with_78(tmp_path: Path)
     done = edgehome("run", "-c", config, "--state", tmp_path / "state")
     assert done.returncode == EX_CONFIG
     assert "did you mean 'name'?" in done.stderr
-
-
-def test_the_config_reference_is_what_the_program_does() -> None:
-    made = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "config_reference.py"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert (ROOT / "docs" / "reference" / "config.md").read_text() == made.stdout

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from command_line import edgehome
 
 from edgehome.config.document import DocumentError
 from edgehome.config.packs import Pack, PackLabel, read_pack
@@ -112,3 +114,48 @@ def test_the_packs_are_installed_with_the_package(tmp_path: Path) -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert '"packs/*.yaml"' in text
     assert len(list((ROOT / "edgehome" / "packs").glob("*.yaml"))) == len(PACKS)
+
+
+@pytest.fixture
+def config(tmp_path: Path, box_model: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"recognizer: {{model: {box_model}}}\n", encoding="utf-8")
+    return path
+
+
+def test_the_list_says_how_much_of_each_pack_the_model_knows(config: Path) -> None:
+    told = edgehome("packs", "list", "-c", config).stdout
+    assert "violence   9 labels, the model knows 1 of them" in told
+    assert "intrusion  10 labels, the model knows none of them" in told
+    rows = json.loads(edgehome("packs", "list", "-c", config, "--json").stdout)
+    assert [row["name"] for row in rows] == list(PACKS)
+
+
+def test_a_pack_is_shown_with_reasons_look_alikes_and_what_the_model_knows(config: Path) -> None:
+    told = edgehome("packs", "show", "fall", "-c", config).stdout
+    for label in PACKS["fall"].labels:
+        assert label.reason in told
+        assert label.look_alikes[0] in told
+    assert "falling off chair (not a label of the model)" in told
+    assert "\nfall\n" in told
+    fields = json.loads(edgehome("packs", "show", "fall", "-c", config, "--json").stdout)
+    assert fields["known"] == ["fall"]
+    assert fields["labels"][0]["look_alikes"] == list(PACKS["fall"].labels[0].look_alikes)
+
+
+def test_without_a_configuration_the_packs_are_shown_all_the_same(tmp_path: Path) -> None:
+    done = edgehome("packs", "show", "violence", "-c", tmp_path / "none.yaml")
+    assert done.returncode == 0
+    assert "not a label of the model" not in done.stdout
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_every_pack_that_ships_can_be_asked_for(name: str, tmp_path: Path) -> None:
+    done = edgehome("packs", "show", name, "-c", tmp_path / "none.yaml", "--json")
+    assert json.loads(done.stdout)["name"] == name
+
+
+def test_a_pack_that_there_is_not_is_refused_with_those_there_are() -> None:
+    done = edgehome("packs", "show", "burglary")
+    assert done.returncode == 64
+    assert "intrusion" in done.stderr
