@@ -8,8 +8,9 @@ next to it that costs one comparison.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from edgehome.config.conditions import Activity
 from edgehome.types import Event, Scores
@@ -30,6 +31,10 @@ class Signal:
         self.since: datetime | None = None
         """Wall clock of the last change; None where there was none."""
 
+    def measure(self, clock: Any) -> float | str:  # noqa: ANN401 - the rules' own
+        """Return what is told of it as evidence."""
+        raise NotImplementedError
+
 
 class Level(Signal):
     """Whether a score has reached `above` and not yet fallen to `below`."""
@@ -43,6 +48,11 @@ class Level(Signal):
         self.below = below
         self.told = told
         """Whether its changes are the activity's onsets and offsets."""
+
+    def measure(self, clock: Any) -> float:  # noqa: ANN401 - the rules' own
+        """Return the score, 0-1."""
+        del clock
+        return self.score.value
 
 
 class Score:
@@ -135,20 +145,19 @@ class Events:
         """Take the time constant of the smoothing in seconds; 0 smooths nothing."""
         self._smoothing_s = smoothing_s
         self._scores: dict[tuple[Activity, float | None], Score] = {}
-        self._plain: list[tuple[str, Score]] = []
-        """Those of a single label, which are most, with the label."""
-        self._groups: list[Score] = []
+        self._singles: list[tuple[Score, int]] = []
+        """Scores of one label, with its place in a row of probabilities."""
+        self._sums: list[tuple[Score, tuple[tuple[int, float], ...]]] = []
+        """The others, with their labels' places and weights."""
+        self._places: Mapping[str, int] | None = None
         self.motion = Score("motion")
 
     def score(self, activity: Activity, look_back_s: float | None) -> Score:
         """Return the score of an activity over its own or the recogniser's look back."""
         key = (activity, look_back_s)
         if key not in self._scores:
-            score = self._scores[key] = Score(activity.name, terms_of(activity, look_back_s))
-            if [(first == second, weight) for first, second, weight in score.terms] == [(True, 1)]:
-                self._plain.append((score.terms[0][0], score))
-            else:
-                self._groups.append(score)
+            self._scores[key] = Score(activity.name, terms_of(activity, look_back_s))
+            self._places = None
         return self._scores[key]
 
     def scores(self) -> Mapping[tuple[Activity, float | None], Score]:
@@ -157,19 +166,16 @@ class Events:
 
     def update(self, scores: Scores, elapsed_s: float) -> list[Level]:
         """Take in a frame, `elapsed_s` after the one before; return the levels that changed."""
-        get = scores.probabilities.get
         weight = 1 - math.exp(-elapsed_s / self._smoothing_s) if self._smoothing_s else 1.0
         crossed = []
-        for label, score in self._plain:
-            value = score.value
-            score.value = value = value + weight * (get(label, 0.0) - value)
-            if not score.low < value < score.high:
-                crossed.append(score)
-        for score in self._groups:
-            value = score.value
-            score.value = value = value + weight * (_sum(get, score.terms) - value)
-            if not score.low < value < score.high:
-                crossed.append(score)
+        found = scores.probabilities
+        row = getattr(found, "row", None)
+        if row is None:
+            for score in self._scores.values():
+                score.value += weight * (_sum(found.get, score.terms) - score.value)
+        else:
+            self._take(row, getattr(found, "places", {}), weight)
+        crossed = [s for s in self._scores.values() if not s.low < s.value < s.high]
         motion = self.motion
         motion.value = scores.motion
         if not motion.low < motion.value < motion.high:
@@ -182,6 +188,33 @@ class Events:
         """Begin every score from 0; return the levels that ended with that."""
         ended = [level for score in self._scores.values() for level in score.forget(at)]
         return ended + self.motion.forget(at)
+
+    def _take(self, row: Sequence[float], places: Mapping[str, int], weight: float) -> None:
+        """Smooth what a row of probabilities says, without a look-up by name."""
+        if places is not self._places:
+            self._place(places)
+        for score, place in self._singles:
+            score.value += weight * (row[place] - score.value)
+        for score, terms in self._sums:
+            total = 0.0
+            for place, factor in terms:
+                total += factor * row[place]
+            score.value += weight * ((min(1.0, total)) - score.value)
+
+    def _place(self, places: Mapping[str, int]) -> None:
+        """Find every label's place, once for a model."""
+        self._places = places
+        self._singles, self._sums = [], []
+        for score in self._scores.values():
+            found = [
+                (places.get(first, places.get(second)), weight)
+                for first, second, weight in score.terms
+            ]
+            terms = tuple((place, weight) for place, weight in found if place is not None)
+            if len(terms) == 1 and terms[0][1] == 1:
+                self._singles.append((score, terms[0][0]))
+            else:
+                self._sums.append((score, terms))
 
     def strongest(self) -> tuple[str, float]:
         """Return the strongest activity that goes on and its score.

@@ -31,20 +31,20 @@ class Probabilities(Mapping[str, float]):
     of 1,000 (measured).
     """
 
-    __slots__ = ("_places", "row")
+    __slots__ = ("places", "row")
 
     def __init__(self, places: Mapping[str, int], row: array[float]) -> None:
         """Take each label's place in the row; raises ValueError when they are not as many."""
         if len(places) != len(row):
             raise ValueError(f"{len(row)} probabilities for {len(places)} labels")
-        self._places = places
+        self.places = places
         self.row = row
 
     def __getitem__(self, label: str) -> float:
-        return self.row[self._places[label]]
+        return self.row[self.places[label]]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self.places)
 
     def __len__(self) -> int:
         return len(self.row)

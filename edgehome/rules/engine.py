@@ -15,10 +15,10 @@ from edgehome.config.conditions import Activity
 from edgehome.config.types import Config
 from edgehome.events import Events, Level, Score, events_of
 from edgehome.rules import memory
-from edgehome.rules.evidence import evidence, read
 from edgehome.rules.forest import Forest
 from edgehome.rules.limit import Limit
 from edgehome.rules.near_misses import NearMisses
+from edgehome.rules.parts import evidence, standings
 from edgehome.rules.rule import Tracker
 from edgehome.rules.signals import Signals
 from edgehome.rules.states import RuleStatus, State, Transition, Verdict
@@ -229,6 +229,7 @@ class RuleEngine:
         rule, at = tracker.rule, self._clock.wall()
         label, score = tracker.tree.strongest()
         label = label or rule.label
+        parts = tracker.tree.parts
         return Alert(
             id=alert_id,
             at=at,
@@ -243,7 +244,7 @@ class RuleEngine:
                 at=at,
             ),
             score=score,
-            evidence=tuple(evidence(read(part, self._clock)) for part in tracker.tree.parts),
+            evidence=evidence(parts, standings(parts, self._clock)),
             since=tracker.since_at,
             model=self.model,
             config=self._config.sha256,

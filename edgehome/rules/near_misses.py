@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from edgehome.rules.evidence import Reading, evidence, read
+from edgehome.rules.parts import Reading, Standing, evidence, standings
 from edgehome.rules.reasons import blocked, missed
 from edgehome.rules.rule import Tracker
 from edgehome.rules.states import State
@@ -33,7 +33,8 @@ class Attempt:
     closest: Closeness = (-1, 0.0, 0.0)
     at: datetime | None = None
     """Wall clock of the closest moment."""
-    readings: list[Reading] = field(default_factory=list)
+    found: list[Standing] = field(default_factory=list)
+    """How the rule's parts stood at that moment."""
     last_alert_s: float = 0.0
     """At that moment, the seconds since the rule's last alert."""
 
@@ -105,13 +106,14 @@ class NearMisses:
 
 
 def _near_miss(attempt: Attempt, at: datetime) -> NearMiss:
-    rule = attempt.tracker.rule
+    rule, parts = attempt.tracker.rule, attempt.tracker.tree.parts
     if attempt.reason:
         message = blocked(attempt.reason, rule, at, attempt.last_alert_s)
         reason = attempt.reason
     else:
-        reason, message = missed(rule.when, attempt.readings, at)
-    return NearMiss(at, rule.name, reason, message, tuple(map(evidence, attempt.readings)))
+        readings = [Reading(part, *one) for part, one in zip(parts, attempt.found, strict=True)]
+        reason, message = missed(rule.when, readings, at)
+    return NearMiss(at, rule.name, reason, message, evidence(parts, attempt.found))
 
 
 def _goes_on(tracker: Tracker) -> bool:
@@ -145,6 +147,6 @@ def _watch(attempt: Attempt, clock: Clock) -> None:
 def _read(attempt: Attempt, clock: Clock) -> None:
     tracker = attempt.tracker
     attempt.at = clock.at
-    attempt.readings = [read(part, clock) for part in tracker.tree.parts]
+    attempt.found = standings(tracker.tree.parts, clock)
     if tracker.alerted_s is not None:
         attempt.last_alert_s = clock.true_s - tracker.alerted_s

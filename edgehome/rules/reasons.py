@@ -16,8 +16,9 @@ from edgehome.config.conditions import (
     is_group,
 )
 from edgehome.config.types import Rule
-from edgehome.rules.evidence import Reading, asked_of, duration, name_of
+from edgehome.rules.parts import Reading
 from edgehome.rules.temporal import Count, For, Frames
+from edgehome.rules.words import asked_of, duration, name_of
 
 HELD_BACK = {
     "muted": "the rule was muted",

@@ -20,19 +20,26 @@ from edgehome.config.conditions import (
 from edgehome.events import Signal
 from edgehome.rules.daylight import Daylight
 from edgehome.rules.timing import ROUNDING_S, Clock
+from edgehome.rules.words import DAYS
 from edgehome.types import CameraState, Mode, Scores, SunTimes
 
 Judge = Callable[[Clock], bool]
+Tell = Callable[[Clock], str]
 
 
 class Judged(Signal):
     """A signal that is judged by a function of the clock."""
 
-    __slots__ = ("judge",)
+    __slots__ = ("judge", "tell")
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, tell: Tell) -> None:
         super().__init__()
         self.judge = judge
+        self.tell = tell
+
+    def measure(self, clock: Clock) -> str:
+        """Return what there is instead of a score, for example the mode."""
+        return self.tell(clock)
 
 
 class Signals:
@@ -83,24 +90,28 @@ class Signals:
 
     def _make(self, condition: Condition) -> Judged:
         match condition:
-            case CameraCondition():
-                return self._add(self._by_camera, lambda clock: _any_of(condition.camera, clock))
-            case ArmedCondition():
-                return self._add(self._by_mode, lambda clock: clock.mode in condition.armed)
-            case AfterBootCondition():
-                return self._add(self._by_age, lambda clock: _aged(condition.after_boot_s, clock))
-            case BetweenCondition():
-                return self._add(self._by_minute, lambda clock: _minute(clock) in condition.between)
-            case WeekdaysCondition():
+            case CameraCondition(camera=states):
+                judge, tell = (lambda clock: not clock.camera.isdisjoint(states)), _tell_camera
+                return self._add(self._by_camera, judge, tell)
+            case ArmedCondition(armed=modes):
+                return self._add(self._by_mode, lambda clock: clock.mode in modes, _tell_mode)
+            case AfterBootCondition(after_boot_s=seconds):
+                judge = lambda clock: clock.age_s() >= seconds - ROUNDING_S  # noqa: E731
+                return self._add(self._by_age, judge, _tell_age)
+            case BetweenCondition(between=between):
                 return self._add(
-                    self._by_minute, lambda clock: _minute(clock).weekday() in condition.weekdays
+                    self._by_minute, lambda clock: _minute(clock) in between, _tell_time
                 )
+            case WeekdaysCondition(weekdays=days):
+                judge = lambda clock: clock.wall().weekday() in days  # noqa: E731
+                return self._add(self._by_minute, judge, _tell_day)
             case SunCondition():
-                return self._add(self._by_minute, lambda clock: self._by_sun(condition, clock))
+                judge = lambda clock: self._by_sun(condition, clock)  # noqa: E731
+                return self._add(self._by_minute, judge, _tell_time)
         raise TypeError(f"{condition!r} is not looked at")
 
-    def _add(self, group: list[Judged], judge: Judge) -> Judged:
-        signal = Judged(judge)
+    def _add(self, group: list[Judged], judge: Judge, tell: Tell) -> Judged:
+        signal = Judged(judge, tell)
         group.append(signal)
         self._minute = self._camera = self._mode = None
         return signal
@@ -121,14 +132,26 @@ def _judge(signals: list[Judged], clock: Clock) -> list[Signal]:
     return changed
 
 
-def _any_of(states: tuple[CameraState, ...], clock: Clock) -> bool:
-    return not clock.camera.isdisjoint(states)
-
-
-def _aged(seconds: float, clock: Clock) -> bool:
-    return clock.age_s() >= seconds - ROUNDING_S
-
-
 def _minute(clock: Clock) -> datetime:
     """Return the frame's wall clock by the minute; its seconds are not looked at."""
     return clock.wall().replace(second=0, microsecond=0)
+
+
+def _tell_camera(clock: Clock) -> str:
+    return ", ".join(sorted(clock.camera)) or "well"
+
+
+def _tell_mode(clock: Clock) -> str:
+    return str(clock.mode)
+
+
+def _tell_age(clock: Clock) -> str:
+    return f"{clock.age_s():.0f}s"
+
+
+def _tell_time(clock: Clock) -> str:
+    return f"{clock.wall():%H:%M}"
+
+
+def _tell_day(clock: Clock) -> str:
+    return DAYS[clock.wall().weekday()]

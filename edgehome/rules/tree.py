@@ -18,24 +18,13 @@ from edgehome.config.conditions import (
 )
 from edgehome.events import Events, Level, Score, Signal
 from edgehome.rules.nodes import All, AnyOf, Node, NoneOf
+from edgehome.rules.parts import Part
 from edgehome.rules.sequence import Then
 from edgehome.rules.signals import Signals
 from edgehome.rules.temporal import Count, For, Frames
 
 Group = AllCondition | AnyCondition | NoneCondition | ThenCondition
 """A condition that is made of others."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """A condition, or what one adds, with the signal that tells whether it holds."""
-
-    condition: Condition
-    signal: Signal
-    wanted: bool
-    """False beneath a `none`: the rule comes closer when it does not hold."""
-    root: bool
-    """Whether it is the whole of the rule's `when`, or what that adds."""
 
 
 @dataclass(slots=True)
@@ -90,11 +79,11 @@ class Grower:
             signal = self._group(condition, wanted=wanted, root=root)
         else:
             signal = self._leaf(condition, wanted=wanted)
-            self.parts.append(Part(condition, signal, wanted, root))
+            self.parts.append(Part(condition, signal, wanted=wanted, root=root))
         held = signal
         for node in self._added(condition, signal):
             self.nodes.append(node)
-            self.parts.append(Part(condition, node, wanted, root))
+            self.parts.append(Part(condition, node, wanted=wanted, root=root))
             signal = node
             if isinstance(node, Frames):
                 held = node
@@ -109,7 +98,7 @@ class Grower:
         node = _node(condition, children)
         self.nodes.append(node)
         if not (root and isinstance(condition, AllCondition)):
-            self.parts.insert(place, Part(condition, node, wanted, root))
+            self.parts.insert(place, Part(condition, node, wanted=wanted, root=root))
         return node
 
     def _leaf(self, condition: Condition, *, wanted: bool) -> Signal:
