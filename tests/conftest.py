@@ -1,13 +1,16 @@
-"""Fixtures for the real files that the tests run on."""
+"""Fixtures: the real files that the tests run on, and a whole node at a real broker."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from broker import Broker, Listener
+from daemon import Daemon
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,3 +78,23 @@ def k600_model(k600_original: Path, tmp_path_factory: pytest.TempPathFactory) ->
     }
     path.with_suffix(".json").write_text(json.dumps(manifest), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def listener(broker: Broker) -> Iterator[Listener]:
+    with Listener(broker, "edgehome/#", "homeassistant/#") as listener:
+        yield listener
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, broker: Broker, box_model: Path, rendered: Path) -> Iterator[Daemon]:
+    """A node that is not started yet; in front of its camera two people fight, over and over."""
+    clip = rendered / "room-day-fight.mp4"
+    with Daemon(tmp_path / "node", broker, model=box_model, source=clip) as daemon:
+        yield daemon

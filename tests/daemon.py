@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from broker import PASSWORD, USER, Broker, wait_for
+from broker import PASSWORD, USER, Broker, Listener, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = "edgehome_test"
 BASE = f"edgehome/{IDENTITY}"
+ALERT, STATE, HEARTBEAT = f"{BASE}/alert", f"{BASE}/state", f"{BASE}/heartbeat"
 RULE = {
     "name": "Visitor",
     "when": "person",
@@ -49,6 +50,7 @@ class Daemon:
             "camera": {"source": str(source)},
             "recognizer": {"model": str(model), "threads": 1},
             "rules": [dict(RULE)],
+            "alerts": {"limit": 1000},
             "mqtt": {
                 "host": "127.0.0.1",
                 "port": broker.port,
@@ -130,6 +132,21 @@ class Daemon:
     def wait_ready(self, timeout_s: float = 20) -> None:
         wait_for(lambda: "READY=1" in self.notified(), timeout_s, f"ready: {self.log}")
 
+    def said(self) -> str:
+        """Return the log so far."""
+        return self.log.read_text(errors="replace")
+
     def rss_mb(self, pid: int) -> float:
         status = Path(f"/proc/{pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def problems(listener: Listener) -> dict[str, dict[str, Any]]:
+    """Return the problems of the newest state, by code."""
+    states = listener.heard(STATE)
+    return {problem["code"]: problem for problem in states[-1].json["problems"]} if states else {}
+
+
+def wait_for_alerts(listener: Listener, count: int, timeout_s: float = 30) -> None:
+    """Wait until so many have come in all."""
+    wait_for(lambda: len(listener.heard(ALERT)) >= count, timeout_s, f"{count} alerts")

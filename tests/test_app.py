@@ -10,44 +10,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from broker import Broker, Listener, wait_for
-from daemon import BASE, IDENTITY, Daemon
+from daemon import (
+    ALERT,
+    BASE,
+    IDENTITY,
+    STATE,
+    Daemon,
+    problems,
+    wait_for_alerts,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SUPERVISOR_MB, WORKER_MB = 40, 120
-ALERT, STATE, HEARTBEAT = f"{BASE}/alert", f"{BASE}/state", f"{BASE}/heartbeat"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def listener(broker: Broker) -> Iterator[Listener]:
-    with Listener(broker, "edgehome/#", "homeassistant/#") as listener:
-        yield listener
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, broker: Broker, box_model: Path, rendered: Path) -> Iterator[Daemon]:
-    clip = rendered / "room-day-fight.mp4"
-    with Daemon(tmp_path / "node", broker, model=box_model, source=clip) as daemon:
-        yield daemon
-
-
-def problems(listener: Listener) -> dict[str, dict[str, Any]]:
-    """Return the problems of the newest state, by code."""
-    states = listener.heard(STATE)
-    return {problem["code"]: problem for problem in states[-1].json["problems"]} if states else {}
-
-
-def wait_for_alerts(listener: Listener, count: int, timeout_s: float = 30) -> None:
-    wait_for(lambda: len(listener.heard(ALERT)) >= count, timeout_s, f"{count} alerts")
 
 
 def test_a_clip_becomes_alerts_in_the_order_that_home_assistant_needs(
@@ -58,7 +35,7 @@ def test_a_clip_becomes_alerts_in_the_order_that_home_assistant_needs(
     first, second = (message.json for message in listener.heard(ALERT)[:2])
     assert first["rule"] == "Visitor"
     assert first["label"] == "person"
-    assert [part["condition"] for part in first["evidence"]] == ["person above", "for"]
+    assert [part["condition"] for part in first["evidence"]] == ["person", "for"]
     assert (first["seq"], second["seq"]) == (1, 2)
     assert first["id"] != second["id"]
     order = [message.topic for message in listener.heard()]
@@ -127,39 +104,6 @@ def test_a_camera_that_is_missing_is_told_with_its_remedy_and_the_node_stays(
     assert daemon.alive()
 
 
-def test_a_wrong_config_changes_nothing_and_is_told(daemon: Daemon, listener: Listener) -> None:
-    daemon.start()
-    wait_for_alerts(listener, 1)
-    worker = daemon.worker()
-    good = daemon.file.read_text()
-    daemon.file.write_text(good.replace("above:", "abov:"))
-    daemon.send(signal.SIGHUP)
-    wait_for(lambda: "config_invalid" in problems(listener), 10)
-    assert "did you mean 'above'?" in problems(listener)["config_invalid"]["message"]
-    wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
-    daemon.file.write_text(good.replace("Visitor", "Guest"))
-    daemon.send(signal.SIGHUP)
-    wait_for(lambda: problems(listener) == {}, 10)
-    wait_for(lambda: any(m.json["rule"] == "Guest" for m in listener.heard(ALERT)), 20)
-    assert daemon.worker() == worker, "new rules leave camera and model alone"
-    assert listener.heard(f"{BASE}/rule/visitor")[-1].payload == b"", "the old rule's state is gone"
-
-
-def test_a_rule_that_comes_back_is_told_of_again(daemon: Daemon, listener: Listener) -> None:
-    calm = daemon.config["rules"][0] | {"above": 0.9999}
-    daemon.config["rules"] = [calm]
-    daemon.write()
-    daemon.start()
-    topic = f"{BASE}/rule/visitor"
-    for rules, told in (([], b""), ([calm], b"OFF")):
-        wait_for(lambda: listener.heard(topic), 20)
-        daemon.wait_ready()
-        daemon.config["rules"] = rules
-        daemon.write()
-        daemon.send(signal.SIGHUP)
-        wait_for(lambda told=told: listener.heard(topic)[-1].payload == told, 10)
-
-
 def test_a_rule_that_looks_back_less_far_takes_a_new_worker_and_alerts_of_it(
     daemon: Daemon, listener: Listener
 ) -> None:
@@ -167,7 +111,7 @@ def test_a_rule_that_looks_back_less_far_takes_a_new_worker_and_alerts_of_it(
     daemon.start()
     wait_for_alerts(listener, 1)
     worker = daemon.worker()
-    daemon.config["rules"][0]["window"] = "2s"
+    daemon.config["rules"][0]["look_back"] = "2s"
     daemon.write()
     daemon.send(signal.SIGHUP)
     wait_for(lambda: daemon.worker() not in (worker, None), 15)
@@ -202,33 +146,13 @@ def test_at_start_a_wrong_config_gives_way_to_the_last_good_one(
     wait_for_alerts(listener, len(listener.heard(ALERT)) + 1)
 
 
-def test_disarmed_from_home_assistant_it_stays_so_over_a_restart(
-    daemon: Daemon, listener: Listener
-) -> None:
-    daemon.start()
-    wait_for_alerts(listener, 1)
-    listener.say(f"{BASE}/armed/set", b"OFF")
-    wait_for(lambda: listener.heard(f"{BASE}/armed")[-1].payload == b"OFF", 5)
-    wait_for(lambda: listener.heard(f"{BASE}/rule/visitor")[-1].payload == b"OFF", 5)
-    daemon.end()
-    count = len(listener.heard(ALERT))
-    daemon.start()
-    daemon.wait_ready()
-    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "person", 20)
-    time.sleep(2)  # a rule that asks for one second would have fired
-    assert len(listener.heard(ALERT)) == count
-    listener.say(f"{BASE}/armed/set", b"maybe")
-    listener.say(f"{BASE}/armed/set", b"ON")
-    wait_for_alerts(listener, count + 1)
-
-
 def test_a_broker_that_refuses_the_password_is_told_and_alerts_are_kept(
     daemon: Daemon, broker: Broker, listener: Listener
 ) -> None:
     (daemon.folder / "password").write_text("wrong")
     daemon.start()
-    wait_for(lambda: "refused the connection" in daemon_log(daemon), 20)
-    wait_for(lambda: daemon_log(daemon).count("alert Visitor") >= 2, 20)
+    wait_for(lambda: "refused the connection" in daemon.said(), 20)
+    wait_for(lambda: daemon.said().count("alert Visitor") >= 2, 20)
     done = subprocess.run(
         [sys.executable, "-m", "edgehome", "doctor", "--json", "-c", daemon.file,
          "--state", daemon.state],
@@ -239,7 +163,7 @@ def test_a_broker_that_refuses_the_password_is_told_and_alerts_are_kept(
     assert findings["broker"]["state"] == "bad"
     assert "password" in findings["broker"]["remedy"]
     assert {part for part, line in findings.items() if line["state"] == "bad"} == {"broker"}
-    assert "wrong" not in done.stdout + done.stderr + daemon_log(daemon)
+    assert "wrong" not in done.stdout + done.stderr + daemon.said()
     (daemon.folder / "password").write_text("canary-6f1d")
     wait_for_alerts(listener, 2, 60)
     assert [message.json["seq"] for message in listener.heard(ALERT)[:2]] == [1, 2]
@@ -294,13 +218,13 @@ def test_on_a_full_disk_alerts_are_kept_and_told(
     wait_for_alerts(listener, 1)
     fill(small_disk)
     broker.stop()
-    raised = daemon_log(daemon).count("alert Visitor")
-    wait_for(lambda: daemon_log(daemon).count("alert Visitor") >= raised + 4, 30)
+    raised = daemon.said().count("alert Visitor")
+    wait_for(lambda: daemon.said().count("alert Visitor") >= raised + 4, 30)
     daemon.end(signal.SIGKILL)
     broker.start()
     daemon.start()
     wait_for(lambda: len({m.json["seq"] for m in listener.heard(ALERT)}) >= raised + 4, 60)
-    assert "Traceback" not in daemon_log(daemon)
+    assert "Traceback" not in daemon.said()
 
 
 def test_a_disk_that_is_full_from_the_start_is_told_and_alerts_go_out_all_the_same(
@@ -313,8 +237,4 @@ def test_a_disk_that_is_full_from_the_start_is_told_and_alerts_go_out_all_the_sa
     (small_disk / "filler").unlink()
     wait_for(lambda: "storage_failed" not in problems(listener), 60, "the disk has room again")
     wait_for(lambda: listener.heard(ALERT)[-1].json["seq"] > 0, 20)
-    assert "Traceback" not in daemon_log(daemon)
-
-
-def daemon_log(daemon: Daemon) -> str:
-    return daemon.log.read_text(errors="replace")
+    assert "Traceback" not in daemon.said()

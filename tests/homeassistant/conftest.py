@@ -28,7 +28,10 @@ ENTITIES = {
     "sensor.front_door_confidence",
     "sensor.front_door_last_alert",
     "binary_sensor.front_door_problem",
-    "switch.front_door_armed",
+    "binary_sensor.front_door_camera_view",
+    "select.front_door_mode",
+    "button.front_door_reload",
+    "sensor.front_door_motion",
     "sensor.front_door_frames_per_second",
     "sensor.front_door_inference_ms",
     "sensor.front_door_worker_restarts",
@@ -58,7 +61,7 @@ def remove_device(home: HomeAssistant, administrator: Client) -> None:
     """Do what the how-to says about taking a node away, and see the device go."""
     topic = Topics(IDENTITY).discovery("homeassistant")
     administrator.send([Message(topic, b"", retain=True)])
-    home.wait_state("switch.front_door_armed", "missing")
+    home.wait_state("select.front_door_mode", "missing")
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +89,7 @@ def listener(broker: Broker) -> Iterator[Client]:
 
 @pytest.fixture
 def node(broker: Broker) -> Iterator[StandInNode]:
-    topics = [f"edgehome/{IDENTITY}/+/set"]
+    topics = [f"edgehome/{IDENTITY}/+/set", f"edgehome/{IDENTITY}/rule/+/mute/set"]
     will = f"edgehome/{IDENTITY}/availability"
     with Client(broker.port, user="edgehome", topics=topics).running(will) as client:
         yield StandInNode(client, IDENTITY)

@@ -119,8 +119,8 @@ class HomeAssistant:
             lambda: holds(self.state(entity_id)), f"{entity_id} to become {wanted}", timeout_s
         )
 
-    def call(self, domain: str, service: str, entity_id: str) -> None:
-        self.api("POST", f"/api/services/{domain}/{service}", {"entity_id": entity_id})
+    def call(self, domain: str, service: str, entity_id: str, **data: str) -> None:
+        self.api("POST", f"/api/services/{domain}/{service}", {"entity_id": entity_id, **data})
 
     def device_entities(self, entity_id: str) -> set[str]:
         """Return the enabled entities of the device that has `entity_id`."""

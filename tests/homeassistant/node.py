@@ -11,7 +11,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edgehome.homeassistant import Topics, parse_command
+from edgehome.homeassistant import Command, Topics, parse_command
 from edgehome.types import Message
 
 from .broker import USERS, wait_until
@@ -69,7 +69,7 @@ class Client:
 
 
 class StandInNode:
-    """Announces, says states, sends alerts and obeys the armed switch."""
+    """Announces, says states, sends alerts and hears commands."""
 
     def __init__(self, client: Client, identity: str) -> None:
         self.topics = Topics(identity)
@@ -85,10 +85,10 @@ class StandInNode:
     def alert(self, payload: Mapping[str, object]) -> None:
         self._client.send([Message(self.topics.alert, json.dumps(payload).encode())])
 
-    def wait_armed(self) -> bool:
-        """Return what Home Assistant asks the armed switch to become."""
-        topic = self.topics.command("armed")
+    def wait_command(self, key: str) -> Command:
+        """Return what Home Assistant asks for on `<base>/<key>/set`."""
+        topic = self.topics.command(key)
         wait_until(lambda: self._client.payloads(topic), "a command")
-        command = parse_command("armed", self._client.payloads(topic)[-1])
+        command = parse_command(key, self._client.payloads(topic)[-1])
         assert command
-        return command.armed
+        return command

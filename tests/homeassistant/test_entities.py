@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
 
-from edgehome.config.types import Activity, Config, DeviceConfig, Rule
+from edgehome.config.conditions import Activity, ActivityCondition
+from edgehome.config.types import Config, DeviceConfig, Rule
 from edgehome.homeassistant import (
+    Mute,
     NodeStatus,
+    Reload,
     RuleStatus,
+    SetMode,
     Topics,
     alert_payload,
     announced_components,
-    clear_gone_rules,
+    clear_gone,
     discovery,
     heartbeat,
     state_messages,
 )
-from edgehome.types import Alert, Evidence, Message, Problem, Severity
+from edgehome.types import (
+    Alert,
+    CameraState,
+    Evidence,
+    Message,
+    Mode,
+    NearMiss,
+    Problem,
+    Severity,
+)
 
 from .broker import wait_until
 from .conftest import ENTITIES, IDENTITY, documented, remove_device
@@ -32,6 +46,8 @@ from .node import Client, StandInNode
 EXPECTED = ENTITIES | {
     "binary_sensor.front_door_rule_fight",
     "binary_sensor.front_door_rule_fall",
+    "switch.front_door_mute_fight",
+    "switch.front_door_mute_fall",
 }
 
 
@@ -48,10 +64,21 @@ def make_alert(identifier: str, rule: str = "Fight") -> Alert:
     )
 
 
+NEAR_MISS = NearMiss(
+    at=datetime(2026, 3, 1, 7, 0, tzinfo=UTC),
+    rule="Fight",
+    reason="too_short",
+    message="would have fired at 07:00:02, but `for: 5s` was held only 3.2 s",
+)
+
+
 def make_config(*rules: str) -> Config:
     return Config(
         device=DeviceConfig(name="Front door"),
-        rules=tuple(Rule(name, Activity("fighting", ("fighting",))) for name in rules),
+        rules=tuple(
+            Rule(name, ActivityCondition(activity=Activity("fighting", ("fighting",))))
+            for name in rules
+        ),
     )
 
 
@@ -69,6 +96,7 @@ def last_alert(alert: Alert) -> Message:
 def status(**changes: Any) -> NodeStatus:
     known: dict[str, Any] = {
         "rules": (RuleStatus("Fight"), RuleStatus("Fall")),
+        "motion": 0.02,
         "frames": 12,
         "frames_per_second": 4.96,
         "inference_ms": 81.2,
@@ -88,7 +116,7 @@ def alone(home: HomeAssistant, listener: Client) -> Iterator[None]:
 def announced(home: HomeAssistant, node: StandInNode) -> None:
     before = last_alert(make_alert("before"))
     node.online(announcement("Fight", "Fall"), before, *state_messages(status()))
-    home.wait_state("switch.front_door_armed", "on")
+    home.wait_state("select.front_door_mode", "away")
     wait_until(lambda: beats_arrive(home, node), "the heartbeat")
 
 
@@ -99,10 +127,11 @@ def beats_arrive(home: HomeAssistant, node: StandInNode) -> bool:
 
 
 def test_every_entity_is_accepted_and_nothing_is_complained_about(home: HomeAssistant) -> None:
-    assert home.device_entities("switch.front_door_armed") == EXPECTED
+    assert home.device_entities("select.front_door_mode") == EXPECTED
     assert home.devices() == 1
     states = {entity: home.state(entity) for entity in sorted(EXPECTED)}
     assert states.pop("event.front_door_alert") == "unknown", "no alert has been sent yet"
+    assert states.pop("button.front_door_reload") == "unknown", "nobody has pressed it"
     assert not set(states.values()) & {"unknown", "unavailable", "missing"}, states
     assert home.complaints() == []
     assert home.repairs() == 0
@@ -110,7 +139,10 @@ def test_every_entity_is_accepted_and_nothing_is_complained_about(home: HomeAssi
 
 def test_states_arrive_as_they_were_meant(home: HomeAssistant, node: StandInNode) -> None:
     alert = make_alert("meant")
-    firing = (RuleStatus("Fight", firing=True, last_alert=alert), RuleStatus("Fall"))
+    firing = (
+        RuleStatus("Fight", "firing", last_alert=alert, last_near_miss=NEAR_MISS),
+        RuleStatus("Fall"),
+    )
     now = status(rules=firing, activity="fighting", confidence=0.83)
     node.say(last_alert(alert), *state_messages(now))
     home.wait_state("binary_sensor.front_door_rule_fight", "on")
@@ -118,6 +150,9 @@ def test_states_arrive_as_they_were_meant(home: HomeAssistant, node: StandInNode
     assert rule["friendly_name"] == "Front door Fight"
     assert rule["device_class"] == "safety"
     assert rule["id"] == "meant"
+    assert (rule["state"], rule["muted"]) == ("firing", False)
+    assert rule["last_near_miss"]["message"] == NEAR_MISS.message
+    assert home.entity("binary_sensor.front_door_rule_fall")["attributes"]["state"] == "inactive"
     assert home.state("binary_sensor.front_door_rule_fall") == "off"
     home.wait_state("sensor.front_door_activity", "fighting")
     assert home.state("sensor.front_door_confidence") == "83"
@@ -195,14 +230,61 @@ def test_an_alert_of_a_rule_that_is_gone_still_arrives(
     assert home.complaints() == []
 
 
-def test_the_armed_switch_reaches_the_node_and_comes_back(
+def test_what_is_wrong_with_the_view_and_what_moves_arrive(
     home: HomeAssistant, node: StandInNode
 ) -> None:
-    home.call("switch", "turn_off", "switch.front_door_armed")
-    assert node.wait_armed() is False
-    assert home.state("switch.front_door_armed") == "on", "it must wait for the node's word"
-    node.say(*state_messages(status(armed=False)))
-    home.wait_state("switch.front_door_armed", "off")
+    camera = frozenset({CameraState.COVERED, CameraState.DARK})
+    node.say(*state_messages(status(camera=camera, motion=0.3)))
+    home.wait_state("binary_sensor.front_door_camera_view", "on")
+    view = home.entity("binary_sensor.front_door_camera_view")["attributes"]
+    assert view["device_class"] == "problem"
+    assert view["states"] == ["covered", "dark"]
+    home.wait_state("sensor.front_door_motion", "20")
+    node.say(*state_messages(status(motion=None)))
+    home.wait_state("sensor.front_door_motion", "unknown")
+    home.wait_state("binary_sensor.front_door_camera_view", "off")
+    assert home.complaints() == []
+
+
+def test_the_mode_reaches_the_node_and_comes_back(home: HomeAssistant, node: StandInNode) -> None:
+    options = home.entity("select.front_door_mode")["attributes"]["options"]
+    assert options == ["disarmed", "home", "away", "night"]
+    home.call("select", "select_option", "select.front_door_mode", option="night")
+    assert node.wait_command("mode") == SetMode(Mode.NIGHT)
+    assert home.state("select.front_door_mode") == "away", "it must wait for the node's word"
+    node.say(*state_messages(status(mode=Mode.NIGHT)))
+    home.wait_state("select.front_door_mode", "night")
+
+
+def test_a_rule_is_muted_by_its_own_switch(home: HomeAssistant, node: StandInNode) -> None:
+    home.wait_state("switch.front_door_mute_fall", "off")
+    home.call("switch", "turn_on", "switch.front_door_mute_fall")
+    assert node.wait_command("rule/fall/mute") == Mute("fall", muted=True)
+    node.say(*state_messages(status(rules=(RuleStatus("Fight"), RuleStatus("Fall", muted=True)))))
+    home.wait_state("switch.front_door_mute_fall", "on")
+    assert home.state("switch.front_door_mute_fight") == "off"
+
+
+def test_the_button_asks_for_a_reload(home: HomeAssistant, node: StandInNode) -> None:
+    home.call("button", "press", "button.front_door_reload")
+    assert node.wait_command("reload") == Reload()
+
+
+def test_the_switch_of_the_time_before_there_were_modes_goes(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    topic = f"{node.topics.base}/armed"
+    payload = json.loads(announcement("Fight", "Fall").payload)
+    old = {"p": "switch", "name": "Armed", "uniq_id": f"{IDENTITY}_armed"}
+    payload["cmps"]["armed"] = {**old, "stat_t": topic, "cmd_t": f"{topic}/set"}
+    before = json.dumps(payload).encode()
+    node.say(replace(announcement("Fight", "Fall"), payload=before), Message(topic, b"ON", True))
+    home.wait_state("switch.front_door_armed", "on")
+    announced = announced_components(before)
+    cleared = clear_gone(make_config("Fight", "Fall"), IDENTITY, announced)
+    node.say(announcement("Fight", "Fall", before=before), *cleared)
+    home.wait_state("switch.front_door_armed", "missing")
+    assert home.complaints() == []
 
 
 def test_the_entity_of_a_removed_rule_goes_and_the_others_stay(
@@ -210,15 +292,15 @@ def test_the_entity_of_a_removed_rule_goes_and_the_others_stay(
 ) -> None:
     before = announcement("Fight", "Fall").payload
     after = announcement("Fight", before=before)
-    cleared = clear_gone_rules(make_config("Fight"), IDENTITY, announced_components(before))
+    cleared = clear_gone(make_config("Fight"), IDENTITY, announced_components(before))
     node.say(after, *cleared)
     home.wait_state("binary_sensor.front_door_rule_fall", "missing")
-    gone = {"binary_sensor.front_door_rule_fall"}
-    assert home.device_entities("switch.front_door_armed") == EXPECTED - gone
+    gone = {"binary_sensor.front_door_rule_fall", "switch.front_door_mute_fall"}
+    assert home.device_entities("select.front_door_mode") == EXPECTED - gone
 
     assert home.complaints() == []
     home.stop()  # it is forgotten for good, not only until the next start
     home.start()
-    home.wait_state("switch.front_door_armed", "on")
-    assert home.device_entities("switch.front_door_armed") == EXPECTED - gone
+    home.wait_state("select.front_door_mode", "away")
+    assert home.device_entities("select.front_door_mode") == EXPECTED - gone
     assert home.complaints() == []

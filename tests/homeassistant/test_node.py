@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,11 @@ RULES = [
 EXPECTED = ENTITIES | {
     "binary_sensor.front_door_rule_visitor",
     "binary_sensor.front_door_rule_fall",
+    "switch.front_door_mute_visitor",
+    "switch.front_door_mute_fall",
 }
+
+MODE = "select.front_door_mode"
 
 BACK_S = 90
 """Two heartbeats and Home Assistant's pauses, and then some."""
@@ -55,7 +60,7 @@ def daemon(
         daemon.config["rules"] = RULES
         daemon.write()
         daemon.start()
-        home.wait_state("switch.front_door_armed", "on", BACK_S)
+        home.wait_state(MODE, "away", BACK_S)
         trigger = {"trigger": "state", "entity_id": "event.front_door_alert"}
         home.republish("alert", trigger, "{{ trigger.to_state.attributes | to_json }}")
         yield daemon
@@ -94,10 +99,10 @@ def wait_for_missed_alerts(listener: Client) -> None:
 
 
 def wait_for_all(home: HomeAssistant, expected: set[str]) -> None:
-    """Wait until every entity has a state again; an event may have none yet."""
+    """Wait until every entity has a state again; an event or a button may have none yet."""
 
     def lost() -> set[str]:
-        names = expected - {"event.front_door_alert"}
+        names = expected - {"event.front_door_alert", "button.front_door_reload"}
         return {name for name in names if home.state(name) in ("unavailable", "unknown", "missing")}
 
     try:
@@ -116,7 +121,7 @@ def test_a_clip_becomes_one_device_and_an_alert_in_an_automation(
     assert alert["score"] > 0.3
     assert alert["evidence"]
     wait_for_all(home, EXPECTED)
-    assert home.device_entities("switch.front_door_armed") == EXPECTED
+    assert home.device_entities(MODE) == EXPECTED
     assert home.devices() == 1
     assert home.state("sensor.front_door_activity") == "person"
     assert home.state("binary_sensor.front_door_rule_visitor") == "on"
@@ -128,21 +133,51 @@ def test_a_clip_becomes_one_device_and_an_alert_in_an_automation(
     assert daemon.alive(), daemon.log.read_text()[-3000:]
 
 
-def test_the_armed_switch_in_home_assistant_disarms_the_node(
+def test_the_mode_in_home_assistant_disarms_the_node(
     daemon: Daemon, home: HomeAssistant, listener: Client
 ) -> None:
-    home.call("switch", "turn_off", "switch.front_door_armed")
-    home.wait_state("switch.front_door_armed", "off")
+    home.call("select", "select_option", MODE, option="disarmed")
+    home.wait_state(MODE, "disarmed")
     home.wait_state("binary_sensor.front_door_rule_visitor", "off")
 
     daemon.end()  # it remembers
-    home.wait_state("switch.front_door_armed", "unavailable")
+    home.wait_state(MODE, "unavailable")
     daemon.start()
-    home.wait_state("switch.front_door_armed", "off", BACK_S)
+    home.wait_state(MODE, "disarmed", BACK_S)
 
-    home.call("switch", "turn_on", "switch.front_door_armed")
-    home.wait_state("switch.front_door_armed", "on")
+    home.call("select", "select_option", MODE, option="away")
+    home.wait_state(MODE, "away")
     wait_for_new_alert(listener)
+
+
+def test_a_rule_muted_in_home_assistant_tells_nothing(
+    daemon: Daemon, home: HomeAssistant, listener: Client
+) -> None:
+    mute = "switch.front_door_mute_visitor"
+    home.call("switch", "turn_on", mute)
+    home.wait_state(mute, "on")
+    time.sleep(1)
+    count = len(alerts(listener))
+    time.sleep(6)  # it repeats every four seconds
+    assert len(alerts(listener)) == count
+    home.call("switch", "turn_off", mute)
+    wait_for_new_alert(listener)
+
+
+def test_a_mistake_in_the_file_is_told_with_its_place_until_it_is_corrected(
+    daemon: Daemon, home: HomeAssistant
+) -> None:
+    good = daemon.file.read_text()
+    daemon.file.write_text(good.replace("above:", "abov:", 1))
+    home.wait_state("binary_sensor.front_door_problem", "on")
+    (problem,) = home.entity("binary_sensor.front_door_problem")["attributes"]["problems"]
+    assert f"{daemon.file}:" in problem["message"]
+    daemon.file.write_text(good)
+    home.wait_state("binary_sensor.front_door_problem", "off")
+    daemon.file.write_text(good.rstrip())
+    home.wait_state("binary_sensor.front_door_problem", "on")
+    home.call("button", "press", "button.front_door_reload")
+    home.wait_state("binary_sensor.front_door_problem", "off")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -152,7 +187,7 @@ def test_entities_and_alerts_are_back_after_home_assistant_restarts(
     home.stop(how)
     home.start()
     wait_for_all(home, EXPECTED)
-    assert home.device_entities("switch.front_door_armed") == EXPECTED
+    assert home.device_entities(MODE) == EXPECTED
     wait_for_new_alert(listener)
     wait_for_missed_alerts(listener)
     assert home.complaints() == []
@@ -163,7 +198,7 @@ def test_entities_and_alerts_are_back_after_mosquitto_restarts(
     daemon: Daemon, home: HomeAssistant, broker: Broker, listener: Client
 ) -> None:
     broker.stop()
-    home.wait_state("switch.front_door_armed", "unavailable")
+    home.wait_state(MODE, "unavailable")
     broker.start()
     wait_for_all(home, EXPECTED)
     wait_for_new_alert(listener)
@@ -190,7 +225,7 @@ def test_the_entity_of_a_rule_that_was_removed_goes(daemon: Daemon, home: HomeAs
     daemon.write()
     daemon.start()
     home.wait_state("binary_sensor.front_door_rule_fall", "missing", BACK_S)
-    gone = {"binary_sensor.front_door_rule_fall"}
+    gone = {"binary_sensor.front_door_rule_fall", "switch.front_door_mute_fall"}
     wait_for_all(home, EXPECTED - gone)
-    assert home.device_entities("switch.front_door_armed") == EXPECTED - gone
+    assert home.device_entities(MODE) == EXPECTED - gone
     assert home.complaints() == []

@@ -1,0 +1,162 @@
+"""What the home asks of the whole node, and what the node still knows after a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+from broker import Listener, wait_for
+from daemon import ALERT, BASE, STATE, Daemon, wait_for_alerts
+
+MODE, VISITOR = f"{BASE}/mode", f"{BASE}/rule/visitor"
+
+
+def attributes(listener: Listener) -> dict[str, Any]:
+    """Return what is known of the rule beside whether it is on."""
+    told = listener.heard(f"{VISITOR}/attributes")
+    return told[-1].json if told else {}
+
+
+def test_disarmed_from_home_assistant_it_stays_so_over_a_restart(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    assert listener.heard(MODE)[-1].payload == b"away"
+    listener.say(f"{MODE}/set", b"disarmed")
+    wait_for(lambda: listener.heard(MODE)[-1].payload == b"disarmed", 5)
+    wait_for(lambda: listener.heard(VISITOR)[-1].payload == b"OFF", 5)
+    daemon.end()
+    count = len(listener.heard(ALERT))
+    daemon.start()
+    daemon.wait_ready()
+    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "person", 20)
+    time.sleep(2)  # a rule that asks for one second would have fired
+    assert len(listener.heard(ALERT)) == count
+    assert listener.heard(MODE)[-1].payload == b"disarmed"
+    listener.say(f"{MODE}/set", b"maybe")
+    listener.say(f"{BASE}/armed/set", b"ON")
+    listener.say(f"{MODE}/set", b"home")
+    wait_for_alerts(listener, count + 1)
+    assert listener.heard(MODE)[-1].payload == b"home"
+
+
+@pytest.mark.parametrize(("armed", "mode"), [(True, b"away"), (False, b"disarmed")])
+def test_the_switch_of_the_time_before_there_were_modes_is_understood_and_taken_away(
+    daemon: Daemon, listener: Listener, armed: bool, mode: bytes
+) -> None:
+    listener.say(f"{BASE}/armed", b"ON", retain=True)
+    daemon.state.mkdir()
+    (daemon.state / "state.json").write_text(json.dumps({"armed": armed}))
+    (daemon.state / "discovery.json").write_text('{"cmps": {"armed": {"p": "switch"}}}')
+    daemon.start()
+    wait_for(lambda: listener.heard(MODE) and listener.heard(MODE)[-1].payload == mode, 20)
+    wait_for(lambda: listener.heard(f"{BASE}/armed")[-1].payload == b"", 5)
+    announced = [m for m in listener.heard() if m.topic.startswith("homeassistant/device/")]
+    assert announced[0].json["cmps"]["armed"] == {"p": "switch"}
+
+
+def test_a_muted_rule_goes_on_without_alerts_over_a_restart_too(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    listener.say(f"{VISITOR}/mute/set", b"ON", retain=True)
+    listener.say(f"{VISITOR}/mute/set", b"maybe")
+    listener.say(f"{BASE}/rule/nobody/mute/set", b"ON")
+    time.sleep(1)
+    assert listener.heard(f"{VISITOR}/mute")[-1].payload == b"OFF", "retained, or no command"
+    listener.say(f"{VISITOR}/mute/set", b"ON")
+    wait_for(lambda: listener.heard(f"{VISITOR}/mute")[-1].payload == b"ON", 5)
+    count = len(listener.heard(ALERT))
+    wait_for(lambda: listener.heard(VISITOR)[-1].payload == b"ON", 5)
+    for again in (False, True):
+        if again:
+            daemon.end()
+            daemon.start()
+            wait_for(lambda: listener.heard(VISITOR)[-1].payload == b"ON", 20, "it is judged")
+        time.sleep(3)
+        assert len(listener.heard(ALERT)) == count
+        assert attributes(listener)["muted"] is True
+    listener.say(f"{VISITOR}/mute/set", b"OFF")
+    wait_for_alerts(listener, count + 1)
+    wait_for(lambda: attributes(listener)["muted"] is False, 5)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_after_a_restart_a_rule_that_has_told_does_not_tell_again(
+    daemon: Daemon, listener: Listener, how: signal.Signals
+) -> None:
+    daemon.config["rules"][0]["repeat_interval"] = "1h"
+    daemon.write()
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    first = listener.heard(ALERT)[0].json
+    wait_for((daemon.state / "rules.json").exists, 5)
+    time.sleep(0.5)
+    daemon.end(how)
+    told = len(listener.heard(f"{VISITOR}/attributes"))
+    daemon.start()
+    daemon.wait_ready()
+    wait_for(lambda: len(listener.heard(f"{VISITOR}/attributes")) > told, 20)
+    time.sleep(4)
+    assert listener.heard(VISITOR)[-1].payload == b"ON"
+    ids = {message.json["id"] for message in listener.heard(ALERT)}
+    assert ids == {first["id"]}
+    assert attributes(listener)["id"] == first["id"], "its last alert is still told of"
+    assert attributes(listener)["state"] == "firing"
+
+
+def test_an_alert_says_what_it_was_raised_on_and_its_rule_shows_it(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    alert = listener.heard(ALERT)[0].json
+    assert len(alert["model"]) == len(alert["config"]) == 12
+    assert alert["folded"] == 0
+    assert alert["since"] <= alert["at"]
+    assert alert["evidence"][0]["condition"] == "person"
+    assert alert["evidence"][0]["since"]
+    assert alert["explanation"].startswith("Visitor fired at ")
+    wait_for(lambda: "id" in attributes(listener), 5)
+    shown = attributes(listener)
+    assert shown["state"] in ("firing", "inactive", "pending")
+    assert {"muted", "last_near_miss", "evidence"} <= shown.keys()
+    assert listener.heard(f"{BASE}/motion")[-1].payload in (
+        b"0", b"1", b"2", b"5", b"10", b"20", b"50", b"100",
+    )  # fmt: skip
+
+
+def test_a_rule_that_is_held_back_says_why(daemon: Daemon, listener: Listener) -> None:
+    daemon.config["rules"][0] |= {"when": [{"activity": "person", "above": 0.3}, {"armed": "home"}]}
+    del daemon.config["rules"][0]["above"]
+    daemon.write()
+    daemon.start()
+    wait_for(lambda: (attributes(listener).get("last_near_miss") or {}).get("reason"), 60)
+    near_miss = attributes(listener)["last_near_miss"]
+    assert near_miss["reason"] == "condition"
+    assert "armed" in near_miss["message"]
+
+
+def test_without_a_camera_a_rule_stops_firing_after_half_a_minute(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.config["rules"][0] |= {"below": 0.01, "resolve_after": "10m"}
+    clip = daemon.folder / "clip.mp4"
+    clip.symlink_to(daemon.config["camera"]["source"])
+    daemon.config["camera"]["source"] = str(clip)
+    daemon.write()
+    daemon.start()
+    wait_for(lambda: listener.heard(VISITOR) and listener.heard(VISITOR)[-1].payload == b"ON", 20)
+    clip.unlink()
+    worker = daemon.worker()
+    assert worker
+    gone_s = time.monotonic()
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: listener.heard(VISITOR)[-1].payload == b"OFF", 45)
+    assert 29 < time.monotonic() - gone_s < 35
