@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,13 @@ from edgehome.config.packs import Pack, PackLabel, read_pack
 from edgehome.labels import labels_of
 from edgehome.packs import shipped_packs
 from edgehome.recognizer.manifest import read_manifest
+from edgehome.ruletests.reading import read_tests
+from edgehome.ruletests.running import run_test
+from edgehome.sheet import SheetError
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKS = shipped_packs()
+RULE_TESTS = ROOT / "edgehome" / "packs" / "tests"
 HEADS = {"fall", "fighting", "person"}
 
 
@@ -109,11 +115,50 @@ def test_a_pack_that_is_wrong_is_not_read_in_part(data: bytes) -> None:
         read_pack("test", data)
 
 
-def test_the_packs_are_installed_with_the_package(tmp_path: Path) -> None:
+def test_the_packs_are_installed_with_the_package() -> None:
     """What setuptools takes into the package is what package-data names."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"packs/*.yaml"' in text
-    assert len(list((ROOT / "edgehome" / "packs").glob("*.yaml"))) == len(PACKS)
+    for files in ("packs/*.yaml", "packs/tests/*.yaml"):
+        assert f'"{files}"' in text
+        assert [path.stem for path in sorted((ROOT / "edgehome").glob(files))] == list(PACKS)
+
+
+def failures(name: str) -> list[str]:
+    """Run a pack's own rule tests, and return the names of those that fail."""
+    config, tests = read_tests(RULE_TESTS / f"{name}.yaml")
+    assert tests
+    return [test.name for test in tests if run_test(test, config)]
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_every_pack_passes_its_own_rule_tests(name: str) -> None:
+    assert failures(name) == []
+
+
+@pytest.mark.parametrize("name", PACKS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pack: replace(pack, above=0.95),
+        lambda pack: replace(pack, above=0.1),
+        lambda pack: replace(pack, labels=pack.labels[-1:]),
+    ],
+    ids=["begins later", "begins earlier", "lost its labels"],
+)
+def test_a_pack_that_changed_fails_its_rule_tests(
+    name: str, change: Callable[[Pack], Pack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {**PACKS, name: change(PACKS[name])}
+    monkeypatch.setattr("edgehome.ruletests.configuration.shipped_packs", lambda: changed)
+    try:
+        assert failures(name) != []
+    except SheetError as error:
+        assert "no rule looks at the label" in str(error)  # noqa: PT017 - either will do
+
+
+def test_the_rule_tests_run_as_people_run_them() -> None:
+    done = edgehome("test-rules", *sorted(RULE_TESTS.glob("*.yaml")))
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture
