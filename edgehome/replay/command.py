@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from edgehome.replay import MIDNIGHT
 from edgehome.types import Mode
 
 EX_USAGE = 64
@@ -32,7 +33,8 @@ def add_replay(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
     replay.add_argument(
         "--at", type=_moment, metavar="TIME",
         help="what the clock shows at each clip's first frame, for rules that ask for it, such as "
-        "2026-11-22T23:10 (without: 2000-01-01T00:00Z, midnight, or the recording's own)",
+        "2026-11-22T23:10; a time of day alone is that of 2000-01-01 (without: its midnight in "
+        "UTC, or the recording's own time)",
     )  # fmt: skip
     replay.add_argument(
         "--armed", type=Mode, choices=list(Mode), default=Mode.AWAY, metavar="MODE",
@@ -47,7 +49,13 @@ def add_replay(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    """Return a moment with zone; a time of day alone is one of MIDNIGHT's day."""
+    try:
+        clock = len(text) <= len("23:10:00") and ":" in text
+        moment = datetime.fromisoformat(f"{MIDNIGHT:%Y-%m-%d}T{text}" if clock else text)
+    except ValueError:
+        known = "write for example 2026-11-22T23:10 or 23:10"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; {known}") from None
     return moment if moment.tzinfo else moment.astimezone()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 from typing import Protocol
 
@@ -12,10 +12,6 @@ from edgehome.config.types import Config
 from edgehome.rules import RuleEngine, Verdict
 from edgehome.types import EdgehomeError, Mode, Scores
 
-START = datetime(2000, 1, 1, tzinfo=UTC)
-"""Midnight: what the clock shows at a clip's first frame unless another time is given."""
-FORGET_S = 30.0
-"""Seconds without a frame after which a node lets go of what fired."""
 PROGRESS_FRAMES = 25
 """So many frames apart it is said how far a clip is."""
 

@@ -15,10 +15,11 @@ from edgehome.config.types import Config
 from edgehome.config.values import suggest
 from edgehome.configfile import required
 from edgehome.junit import Case, write_junit
+from edgehome.replay import MIDNIGHT
 from edgehome.replay.differences import Came, Difference, Expected, compare
 from edgehome.replay.expectations import read_expectations
 from edgehome.replay.output import JsonLines, Text, terminal_progress
-from edgehome.replay.play import START, Clip, Sink, play
+from edgehome.replay.play import Clip, Sink, play
 from edgehome.replay.recorder import TraceSink
 from edgehome.replay.reporting import ReportSink
 from edgehome.replay.trace import TraceError, TraceFile, TraceWriter, clip_names
@@ -161,7 +162,7 @@ def _films(
 
     model = options.model or config.recognizer.model
     films = stack.enter_context(Films(model, config, report.look if report else None))
-    return films.clips(options.clips, options.at or START)
+    return films.clips(options.clips, options.at or MIDNIGHT)
 
 
 def _write(

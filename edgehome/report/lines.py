@@ -15,8 +15,12 @@ from edgehome.report.elements import Markup, data_block, element, join
 from edgehome.report.recording import Recording, Span
 
 PICTURES = 12
-MARKS = 50
+MOST_ALERTS = 200
+"""Of one clip whose conditions are shown; a day that rings on and on has thousands."""
+MARKS = 28
 """Along one rule's band at most; alerts closer together share one that counts them."""
+DENSE = 10
+"""From so many marks on they are made narrow on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ def lines(recording: Recording, config: Config, number: int) -> Markup:
         _pictures(recording),
         *(_drawn(track) for track in tracks),
         _axis(recording),
-        element("div", element("b"), class_="cursor", aria_hidden="true"),
+        element(
+            "div", element("b"), element("b", class_="low"), class_="cursor", aria_hidden="true"
+        ),
         data_block(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         class_="lines",
     )
@@ -132,17 +138,20 @@ def _marks(
     groups: dict[int, list[tuple[int, float]]] = {}
     for place, time_s in alerts:
         groups.setdefault(int(time_s / axis.seconds * MARKS), []).append((place, time_s))
+    style = "mark dense" if len(groups) >= DENSE else "mark"
     for group in groups.values():
         place, time_s = group[0]
-        words = f"{len(group)} alerts from {say(time_s)}" if len(group) > 1 else f"alert {place}"
+        count = len(group)
+        words = f"{count} alerts from {say(time_s)}" if count > 1 else f"alert at {say(time_s)}"
+        known = place <= MOST_ALERTS
         yield element(
-            "a",
-            str(len(group)) if len(group) > 1 else "!",
-            class_="mark",
-            href=f"#clip{number}-alert{place}",
+            "a" if known else "span",
+            str(count) if count > 1 else "!",
+            class_=style,
+            href=f"#clip{number}-alert{place}" if known else None,
             style=f"left:clamp(12px,{axis.percent(time_s)},calc(100% - 12px))",
-            title=f"{words} at {say(time_s)}" if len(group) == 1 else words,
-            aria_label=f"{words} at {say(time_s)}" if len(group) == 1 else words,
+            title=words,
+            aria_label=words if known else None,
         )
 
 

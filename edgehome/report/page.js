@@ -4,7 +4,7 @@ for (const lines of document.querySelectorAll(".lines")) {
   const data = JSON.parse(lines.querySelector("script").textContent);
   const slider = lines.querySelector(".axis");
   const cursor = lines.querySelector(".cursor");
-  const label = cursor.querySelector("b");
+  const labels = cursor.querySelectorAll("b");
   const values = [...lines.querySelectorAll(".value")];
   const resting = values.map((value) => value.textContent);
   const count = data.times.length;
@@ -42,7 +42,7 @@ for (const lines of document.querySelectorAll(".lines")) {
       values[number].textContent = value;
       return track.name + " " + value;
     });
-    label.textContent = words(seconds);
+    labels.forEach((label) => { label.textContent = words(seconds); });
     cursor.style.left = part * 100 + "%";
     cursor.classList.toggle("far", part > 0.7);
     lines.classList.add("pointed");

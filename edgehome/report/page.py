@@ -13,12 +13,10 @@ from string import Template
 from edgehome.config.types import Config
 from edgehome.report.drawing import clock_of
 from edgehome.report.elements import Markup, element, join
-from edgehome.report.lines import lines
+from edgehome.report.lines import MOST_ALERTS, lines
 from edgehome.report.recording import Recording
 from edgehome.types import Evidence
 
-MOST_ALERTS = 200
-"""Of one clip whose conditions are shown; a day that rings on and on has thousands."""
 MOST_MISSES = 100
 
 _KEYS = (
@@ -200,4 +198,4 @@ def _clock(at: datetime) -> str:
 def _count(number: int, word: str) -> str:
     if number == 1:
         return f"1 {word}"
-    return f"{number:,} {word}{'es' if word.endswith('s') else 's'}".replace(",", " ")
+    return f"{number} {word}{'es' if word.endswith('s') else 's'}"
