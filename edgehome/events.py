@@ -166,15 +166,16 @@ class Events:
 
     def update(self, scores: Scores, elapsed_s: float) -> list[Level]:
         """Take in a frame, `elapsed_s` after the one before; return the levels that changed."""
-        weight = 1 - math.exp(-elapsed_s / self._smoothing_s) if self._smoothing_s else 1.0
+        keep = math.exp(-elapsed_s / self._smoothing_s) if self._smoothing_s else 0.0
+        weight = 1.0 - keep
         crossed = []
         found = scores.probabilities
         row = getattr(found, "row", None)
         if row is None:
             for score in self._scores.values():
-                score.value += weight * (_sum(found.get, score.terms) - score.value)
+                score.value = keep * score.value + weight * _sum(found.get, score.terms)
         else:
-            self._take(row, getattr(found, "places", {}), weight)
+            self._take(row, getattr(found, "places", {}), keep)
         crossed = [s for s in self._scores.values() if not s.low < s.value < s.high]
         motion = self.motion
         motion.value = scores.motion
@@ -189,12 +190,13 @@ class Events:
         ended = [level for score in self._scores.values() for level in score.forget(at)]
         return ended + self.motion.forget(at)
 
-    def _take(self, row: Sequence[float], places: Mapping[str, int], weight: float) -> None:
+    def _take(self, row: Sequence[float], places: Mapping[str, int], keep: float) -> None:
         """Smooth what a row of probabilities says, without a look-up by name."""
         if places is not self._places:
             self._place(places)
+        weight = 1.0 - keep
         for score, place in self._singles:
-            score.value += weight * (row[place] - score.value)
+            score.value = keep * score.value + weight * row[place]
         for score, terms in self._sums:
             total = 0.0
             for place, factor in terms:

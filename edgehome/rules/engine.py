@@ -67,7 +67,7 @@ class RuleEngine:
         """Judge one frame."""
         clock, forest = self._clock, self._forest
         elapsed_s, forget = clock.frame(scores.time_s, scores.at)
-        ended, near_misses = self._forget(scores.time_s, scores.at) if forget else ([], ())
+        ended, near_misses = self._forget(scores.time_s, scores.at) if forget else ((), ())
         self._forgotten = False
         alerts = self._release(scores.at, clock.true_s) if self._limit.folded else []
         if mode is not clock.mode:
@@ -82,8 +82,9 @@ class RuleEngine:
         forest.wake(clock)
         alerts += [alert for tracker in forest.look(clock) if (alert := self._judge(tracker))]
         near_misses += self._near_misses.frame(clock)
-        events = events_of((*ended, *levels), scores.time_s, scores.at) if levels or ended else ()
-        return self._verdict(alerts, near_misses, events)
+        if levels:
+            ended += events_of(levels, scores.time_s, scores.at)
+        return self._verdict(alerts, near_misses, ended)
 
     def idle(self, time_s: float) -> Verdict:
         """Take it that no frame has come until now, in seconds of the source's clock."""
@@ -91,14 +92,14 @@ class RuleEngine:
         if not missing:
             return NOTHING
         waited_s, at = missing
-        ended: list[Level] = []
+        ended: tuple[Event, ...] = ()
         near_misses: tuple[NearMiss, ...] = ()
         if waited_s > FORGET_S and not self._forgotten:
             self._forgotten = True
             ended, near_misses = self._forget(time_s, at)
         true_s = self._clock.true_s + waited_s
         alerts = self._release(at, true_s) if self._limit.folded else []
-        return self._verdict(alerts, near_misses, events_of(ended, time_s, at))
+        return self._verdict(alerts, near_misses, ended)
 
     def mute(self, rule: str, *, muted: bool) -> None:
         """Let a rule be judged without alerts, or with them again; one that is gone is ignored."""
@@ -167,9 +168,9 @@ class RuleEngine:
             self._near_misses.moved(tracker)
         self._anew = []
 
-    def _forget(self, time_s: float, at: datetime) -> tuple[list[Level], tuple[NearMiss, ...]]:
-        """Forget what was seen; return the levels and the attempts that end with it."""
-        ended = self._events.forget(at)
+    def _forget(self, time_s: float, at: datetime) -> tuple[tuple[Event, ...], tuple[NearMiss, ...]]:
+        """Forget what was seen; return the offsets and the near misses that come with it."""
+        ended = events_of(self._events.forget(at), time_s, at)
         for tracker in self._trackers:
             if tracker.state is not State.INACTIVE:
                 change = Transition(time_s, at, tracker.rule.name, tracker.state, State.INACTIVE)
