@@ -7,6 +7,7 @@ mean what they say.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -108,10 +109,11 @@ def parse(data: bytes) -> Node:
 
 
 def _text(data: bytes) -> str:
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig", "replace")
+        before = data[: error.start].decode()
         raise DocumentError("is not UTF-8 text", _place(before, len(before))) from None
     odd = ODD.search(text)
     if odd:

@@ -55,7 +55,7 @@ def span(condition: Condition, thresholds: Mapping[str, float], tell: Tell) -> S
     bare = _bare(condition, inner, thresholds)
     if not bare.possible:
         if all(each.possible for each in inner) or isinstance(condition, NoneCondition):
-            tell(condition, _why(condition, thresholds))
+            tell(condition, _why(condition, inner, thresholds))
         return bare
     if not _is_plain(condition):
         reason = _too_long(condition, bare)
@@ -153,7 +153,7 @@ def _too_long(condition: Condition, bare: Span) -> str:
     return ""
 
 
-def _why(condition: Condition, thresholds: Mapping[str, float]) -> str:
+def _why(condition: Condition, inner: list[Span], thresholds: Mapping[str, float]) -> str:
     if isinstance(condition, ActivityCondition):
         highest = _highest(condition.activity, thresholds)
         return f"above {condition.above:g} is out of reach: with these weights {highest:g} is most"
@@ -162,19 +162,15 @@ def _why(condition: Condition, thresholds: Mapping[str, float]) -> str:
     excluded = _excluded(condition) if isinstance(condition, AllCondition) else None
     if excluded:
         return f"`none` excludes {words(excluded)}, which is asked for too"
-    for one, other in combinations(getattr(condition, "conditions", ()), 2):
-        pair = AllCondition(conditions=(_loose(one), _loose(other)))
-        if not span(pair, thresholds, _nobody).possible:
+    placed = zip(getattr(condition, "conditions", ()), inner, strict=True)
+    for (one, first), (other, second) in combinations(placed, 2):
+        if not first.possible & second.possible:
             return f"{words(one)} and {words(other)} never hold at the same time"
     return "its times, days and modes have no moment in common"
 
 
 def _loose(condition: Condition) -> Condition:
     return replace(condition, at_least=None, for_s=0.0, count=1, window_s=0.0)
-
-
-def _nobody(condition: Condition, why: str) -> None:
-    """Take what is only tried out."""
 
 
 def words(condition: Condition) -> str:
