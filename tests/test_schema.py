@@ -208,3 +208,16 @@ def test_each_value_tried_is_right_somewhere_and_wrong_somewhere() -> None:
     for value, (_, text) in product(VALUES, keys()):
         told[value].add(bool(refused_by_schema(text.replace("@", value))))
     assert {value for value, both in told.items() if len(both) == 1} == {"[[fall]]"}
+
+
+def test_an_editor_says_what_to_write_instead_of_a_pattern() -> None:
+    """`errorMessage` is the word of VS Code's YAML extension for it; validators pass it over."""
+    form = schema()["$defs"]["between"]["properties"]["between"]
+    assert form["errorMessage"] == "Write for example 22:00-06:00."
+    patterned = [
+        key
+        for part in (*schema()["properties"].values(), *schema()["$defs"].values())
+        for key, inner in part.get("properties", {}).items()
+        if "examples" in inner and "errorMessage" not in inner
+    ]
+    assert patterned == []

@@ -120,11 +120,11 @@ def _ref(name: str) -> Schema:
 
 
 def _option(option: Option) -> Schema:
-    return {"description": described(option)} | _without_description(schema_of(option.parse))
-
-
-def _without_description(found: Schema) -> Schema:
-    return {key: value for key, value in found.items() if key != "description"}
+    """Return a key's schema, with what an editor says of a wrong value instead of a pattern."""
+    found = schema_of(option.parse)
+    if "examples" in found:
+        found["errorMessage"] = f"Write for example {', '.join(found['examples'])}."
+    return found | {"description": described(option)}
 
 
 def _properties(kind: type, *, but: str = "") -> dict[str, Schema]:
@@ -169,7 +169,8 @@ def _activities() -> Schema:
 def _rule() -> Schema:
     when = next(f.metadata["condition"] for f in fields(Rule) if "condition" in f.metadata)
     own = {key: _properties(ActivityCondition)[key] for key in (*COMMON, *_OF_A_WORD)}
-    word = {"properties": {"when": _ref("word")}}
+    message = "above, below and look_back belong to an activity in this list, not to the rule."
+    word = {"properties": {"when": schema_of(values.text) | {"errorMessage": message}}}
     return {
         "description": Rule.__doc__,
         "type": "object",
