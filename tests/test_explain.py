@@ -139,13 +139,13 @@ def test_the_command_explains_an_alert_with_each_condition(tmp_path: Path) -> No
 
 def test_the_command_says_what_came_close(tmp_path: Path) -> None:
     now = datetime.now().astimezone()
-    old = replace(MISS, at=now - timedelta(hours=2), message="old")
+    old = replace(MISS, at=now - timedelta(hours=2), message="too old")
     state = state_with(tmp_path, ALERT, old, replace(MISS, at=now))
     done = edgehome("explain", "--since", "1h", "--near-misses", "--state", str(state))
     assert done.returncode == 0
     assert "`for: 5s` was held only 3.2 s" in done.stdout
     assert "ALERT" not in done.stdout
-    assert "old" not in done.stdout
+    assert "too old" not in done.stdout
     lines = edgehome("explain", "--since", "1h", "--json", "--state", str(state)).stdout
     assert [json.loads(line)["reason"] for line in lines.splitlines()] == ["too_short"]
 
