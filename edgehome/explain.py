@@ -7,14 +7,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any
 
 from edgehome.config.values import duration
 from edgehome.history import Record, encode, read_history
 from edgehome.types import Alert, EdgehomeError, Evidence, NearMiss
-
-if TYPE_CHECKING:
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 DAY = timedelta(days=1)
 
@@ -82,7 +79,7 @@ def choose(
     return found
 
 
-def add_explain(commands: Commands, state: Path) -> None:
+def add_explain(commands: Any, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
     """Add `edgehome explain`."""
     parser = commands.add_parser(
         "explain",

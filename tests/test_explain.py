@@ -15,7 +15,7 @@ from edgehome.explain import choose, explain_alert, lines_of
 from edgehome.history import CURRENT, OLDER, History, decode, encode, read_history
 from edgehome.types import Alert, Evidence, NearMiss, Severity
 
-AT = datetime(2026, 11, 22, 22, 14, 3, tzinfo=UTC)
+AT = datetime(2026, 3, 22, 22, 14, 3, tzinfo=UTC)
 EVIDENCE = (
     Evidence("climbing above", "0.83", "0.6", met=True, since=AT - timedelta(seconds=5)),
     Evidence("for", "5.2s", "5s", met=True),
@@ -129,7 +129,7 @@ def test_the_command_explains_an_alert_with_each_condition(tmp_path: Path) -> No
     done = edgehome("explain", "3f2", "--state", str(state))
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "2026-11-22 22:14:03  ALERT      Climber [critical]: Somebody climbs <over> the fence",
+        "2026-03-22 22:14:03  ALERT      Climber [critical]: Somebody climbs <over> the fence",
         "    holds          climbing above  0.83  (asked: 0.6)   since 22:13:58",
         "    holds          for             5.2s  (asked: 5s)",
         "    does not hold  armed           home  (asked: away)",
