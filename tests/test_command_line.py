@@ -27,9 +27,11 @@ def config(tmp_path: Path, box_model: Path) -> Path:
     path.write_text(
         f"recognizer: {{model: {box_model}}}\n"
         "rules:\n"
-        "  - name: Visitor\n    when: person\n    above: 0.3\n    for: 1s\n"
+        "  - name: Visitor\n"
+        "    when:\n"
+        "      - activity: person\n        above: 0.3\n        for: 1s\n"
+        "      - between: 22:00-06:00\n"
         "    severity: critical\n"
-        "    between: 22:00-06:00\n"
     )
     return path
 
@@ -63,9 +65,9 @@ def test_two_replays_give_the_same_bytes_but_for_the_summary(rendered: Path, con
 
 def test_a_replay_has_the_time_of_day_that_it_is_given(rendered: Path, config: Path) -> None:
     clip = rendered / CLIP
-    day = edgehome("replay", clip, "-c", config, "--json", "--start", "2026-05-01T12:00:00+02:00")
+    day = edgehome("replay", clip, "-c", config, "--json", "--at", "2026-05-01T12:00:00+02:00")
     assert lines(day.stdout)[-1]["alerts"] == 0
-    night = edgehome("replay", clip, "-c", config, "--start", "2026-05-01T23:00:00+02:00")
+    night = edgehome("replay", clip, "-c", config, "--at", "2026-05-01T23:00:00+02:00")
     assert "ALERT Visitor [critical]: person (" in night.stdout
     assert re.search(r"strongest: \w+ \d\.\d\d, ", night.stdout)
 
@@ -103,16 +105,16 @@ def test_a_model_that_cannot_be_used_is_said(
 def test_check_finds_an_unknown_label(config: Path) -> None:
     good = edgehome("check", config)
     assert (good.returncode, good.stdout, good.stderr) == (0, f"{config}: good, rules: 1\n", "")
-    config.write_text(config.read_text().replace("when: person", "when: persn"))
+    config.write_text(config.read_text().replace("activity: person", "activity: persn"))
     done = edgehome("check", config)
     assert done.returncode == EX_CONFIG
     assert done.stdout == ""
     assert done.stderr == (
-        f"{config}:4:11: rules.0.when: 'persn' is neither an activity nor a label of the "
-        "model; did you mean 'person'?\n"
+        f"{config}:5:19: rules.0.when.0.activity: 'persn' is neither an activity, a pack nor a "
+        "label of the model; did you mean 'person'?\n"
     )
     (mistake,) = lines(edgehome("check", config, "--json").stdout)
-    assert (mistake["line"], mistake["column"], mistake["path"]) == (4, 11, "rules.0.when")
+    assert (mistake["line"], mistake["column"]) == (5, 19)
 
 
 def test_the_sample_is_right_for_the_model_in_the_box() -> None:

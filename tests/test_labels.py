@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_model import SPACE, place, place_head, small_model
 
+from edgehome.config.conditions import ActivityCondition
 from edgehome.config.reader import read
 from edgehome.labels import labels_of, thresholds_of
 
@@ -25,7 +26,9 @@ def rule_above(model: Path, text: str) -> tuple[float, float]:
         data, file="c.yaml", folder=Path("/"), labels_of=labels_of, thresholds_of=thresholds_of
     )
     assert config, errors
-    return config.rules[0].above, config.rules[0].below
+    when = config.rules[0].when
+    assert isinstance(when, ActivityCondition)
+    return when.above, when.below
 
 
 def test_a_rule_on_a_head_begins_at_the_head_s_own_threshold(model: Path) -> None:
