@@ -55,12 +55,12 @@ class RuleMemory:
         self._writer = writer
         self._clocks = clocks
         self._due_s = 0.0
+        self._kept: dict[str, Any] | None = None
 
     def load(self) -> Remembered | None:
-        """Return what was kept, or None where nothing is or it is broken."""
+        """Return what was saved last, by this process or one before; None where that is broken."""
         try:
-            with self._path.open("rb") as file:
-                kept = json.loads(file.read(MAX_BYTES))
+            kept = self._kept or json.loads(self._path.read_bytes()[:MAX_BYTES])
             remembered = Remembered(dict(kept["rules"]), self._gap_s(kept))
         except FileNotFoundError:
             return None
@@ -69,17 +69,17 @@ class RuleMemory:
             return None
         return remembered
 
-    def save(self, memory: Mapping[str, object], seen_s: float | None) -> None:
+    def save(self, memory: Mapping[str, object], seen_s: float) -> None:
         """Have it written; `seen_s` is when the last frame came, on the monotonic clock."""
         now_s = self._clocks.monotonic_s()
-        ago_s = 0.0 if seen_s is None else max(0.0, now_s - seen_s)
-        kept = {
+        ago_s = max(0.0, now_s - seen_s)
+        self._kept = {
             "boot": self._clocks.boot,
             "monotonic_s": now_s - ago_s,
             "wall_s": self._clocks.wall_s() - ago_s,
             "rules": memory,
         }
-        self._writer.put(self._path, json.dumps(kept).encode())
+        self._writer.put(self._path, json.dumps(self._kept).encode())
         self._due_s = now_s + SAVE_S
 
     def due(self) -> bool:

@@ -28,6 +28,8 @@ STATUS_S = 1.0
 """The home is told of a changed status at most this often; of a rule's change at once."""
 IDLE_S = 2.0
 """The rules are told that no frame comes after so long, and each second from then on."""
+FIRST_S = 30.0
+"""The first frame is waited for so long: after that the rules forget what was before anyway."""
 DELIVERY_TURN_S = 30.0
 """Seconds without a turn of the delivery thread after which systemd is not reassured."""
 
@@ -69,7 +71,8 @@ class Supervisor:
         self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
         self._ready = False
         self._frame_s: float | None = None
-        self._heard_s = self._idle_s = 0.0
+        self._heard_s = clock()
+        self._idle_s = 0.0
         self._told: dict[str, bytes] = {}
         self._announcements = 0
         self._summary = ""
@@ -97,13 +100,14 @@ class Supervisor:
                 if outcome := on_turn():
                     return outcome
         finally:
-            self.keep_rules()
+            if self._frame_s is not None:
+                self.keep_rules()
             self._vision.stop()
             self.node.worker_gone()
 
     def keep_rules(self) -> None:
         """Have it written how the rules stand."""
-        self._rules.save(self.node.memory(), self._heard_s if self._frame_s is not None else None)
+        self._rules.save(self.node.memory(), self._heard_s)
 
     def refresh(self) -> None:
         """Tell the home of the status at the next turn."""
@@ -143,9 +147,11 @@ class Supervisor:
         """Let the rules know how long no frame has come, in seconds of the camera's clock."""
         now_s = self._clock()
         waited_s = now_s - self._heard_s
-        if self._frame_s is not None and waited_s >= IDLE_S and now_s >= self._idle_s:
+        # Until a frame has come its clock is not known, and a wrong one would be a gap of its own.
+        least_s, frame_s = (FIRST_S, 0.0) if self._frame_s is None else (IDLE_S, self._frame_s)
+        if waited_s >= least_s and now_s >= self._idle_s:
             self._idle_s = now_s + STATUS_S
-            self._take(self.node.idle(self._frame_s + waited_s))
+            self._take(self.node.idle(frame_s + waited_s))
 
     def _take(self, verdict: Verdict) -> None:
         """Act on what the rules say."""

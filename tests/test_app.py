@@ -35,7 +35,7 @@ def test_a_clip_becomes_alerts_in_the_order_that_home_assistant_needs(
     first, second = (message.json for message in listener.heard(ALERT)[:2])
     assert first["rule"] == "Visitor"
     assert first["label"] == "person"
-    assert [part["condition"] for part in first["evidence"]] == ["person", "for"]
+    assert [part["condition"] for part in first["evidence"]] == ["person above", "for"]
     assert (first["seq"], second["seq"]) == (1, 2)
     assert first["id"] != second["id"]
     order = [message.topic for message in listener.heard()]

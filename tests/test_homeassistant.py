@@ -353,7 +353,7 @@ def test_a_rule_says_how_it_stands_and_why_it_last_fired_and_last_did_not() -> N
     rule = RuleStatus("Fight in the hall", "pending", True, ALERT, NEAR_MISS)
     sent = by_topic(state_messages(make_status(rules=(rule,)), lambda alert: f"why {alert.id}"))
     attributes = json.loads(sent[f"{BASE}/rule/fight_in_the_hall/attributes"].payload)
-    assert (attributes["state"], attributes["muted"]) == ("pending", True)
+    assert (attributes["rule_state"], attributes["muted"]) == ("pending", True)
     assert attributes["id"] == "01J"
     assert attributes["explanation"] == "why 01J"
     assert attributes["last_near_miss"] == {
@@ -363,7 +363,7 @@ def test_a_rule_says_how_it_stands_and_why_it_last_fired_and_last_did_not() -> N
     }
     quiet = by_topic(state_messages(make_status(rules=(RuleStatus("Fight"),))))
     attributes = json.loads(quiet[f"{BASE}/rule/fight/attributes"].payload)
-    assert attributes == {"state": "inactive", "muted": False, "last_near_miss": None}
+    assert attributes == {"rule_state": "inactive", "muted": False, "last_near_miss": None}
 
 
 @pytest.mark.parametrize(

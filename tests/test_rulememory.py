@@ -91,11 +91,21 @@ def test_a_time_that_is_no_number_makes_the_gap_a_long_one(
     assert found.gap_s == LONG_S
 
 
+def test_a_reload_does_not_wait_for_the_disk(tmp_path: Path, writer: FileWriter) -> None:
+    now_s = [100.0]
+    memory = RuleMemory(tmp_path / "no" / "f", writer, Clocks(lambda: now_s[0], lambda: 0, "a"))
+    memory.save(RULES, 99)
+    now_s[0] = 103
+    found = memory.load()
+    assert found
+    assert (found.memory, found.gap_s) == (RULES, 4)
+
+
 def test_a_save_is_due_once_a_minute(tmp_path: Path, writer: FileWriter) -> None:
     now_s = [1000.0]
     memory = RuleMemory(tmp_path / "f", writer, Clocks(lambda: now_s[0], lambda: WALL_S, "a"))
     assert memory.due()
-    memory.save(RULES, None)
+    memory.save(RULES, 1000)
     now_s[0] += 59
     assert not memory.due()
     now_s[0] += 1

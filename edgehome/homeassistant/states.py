@@ -127,7 +127,7 @@ def _rule_attributes(
     alert, near_miss = rule.last_alert, rule.last_near_miss
     return {
         **(alert_payload(alert, slug, explain(alert)) if alert else {}),
-        "state": rule.state,
+        "rule_state": rule.state,  # Home Assistant drops an attribute called `state`
         "muted": rule.muted,
         "last_near_miss": near_miss_payload(near_miss) if near_miss else None,
     }

@@ -150,9 +150,10 @@ def test_states_arrive_as_they_were_meant(home: HomeAssistant, node: StandInNode
     assert rule["friendly_name"] == "Front door Fight"
     assert rule["device_class"] == "safety"
     assert rule["id"] == "meant"
-    assert (rule["state"], rule["muted"]) == ("firing", False)
+    assert (rule["rule_state"], rule["muted"]) == ("firing", False)
     assert rule["last_near_miss"]["message"] == NEAR_MISS.message
-    assert home.entity("binary_sensor.front_door_rule_fall")["attributes"]["state"] == "inactive"
+    calm = home.entity("binary_sensor.front_door_rule_fall")["attributes"]
+    assert calm["rule_state"] == "inactive"
     assert home.state("binary_sensor.front_door_rule_fall") == "off"
     home.wait_state("sensor.front_door_activity", "fighting")
     assert home.state("sensor.front_door_confidence") == "83"
