@@ -2,12 +2,64 @@
 
 from __future__ import annotations
 
+import json
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self, TextIO
+
 from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
 from edgehome.replay.play import Clip
-from edgehome.replay.trace import Header, TraceWriter
+from edgehome.replay.trace import Header
 from edgehome.rules import RuleEngine, Verdict
 from edgehome.types import EdgehomeError, Scores
+
+
+class TraceWriter:
+    """Writes the frames of clips. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._labels: Sequence[str] = ()
+        self._row: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Open the file, an older one is overwritten. Raises OSError."""
+        self._file: TextIO = self._path.open("w", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def begin(self, header: Header) -> None:
+        """Begin a clip."""
+        self._labels, self._row = header.labels, []
+        self._file.write(header.line())
+
+    def write(self, scores: Scores) -> None:
+        """Write a frame. Scores that are the very same as before are left out."""
+        parts = [f'{{"t": {scores.time_s!r}']
+        row = [_shortest(scores.probabilities[label]) for label in self._labels]
+        if row != self._row:
+            self._row = row
+            parts.append(f'"s": [{", ".join(row)}]')
+        if scores.motion:
+            parts.append(f'"m": {scores.motion!r}')
+        if scores.still:
+            parts.append('"still": true')
+        if scores.camera:
+            parts.append(f'"camera": {json.dumps(sorted(scores.camera))}')
+        self._file.write(", ".join(parts) + "}\n")
+
+
+def _shortest(value: float) -> str:
+    """Return the fewest digits that are this float32 and no other."""
+    for digits in (4, 5, 6, 7, 8):
+        text = f"{value:.{digits}g}"
+        if array("f", (float(text),))[0] == value:
+            return text
+    return f"{value:.9g}"
 
 
 class TraceSink:

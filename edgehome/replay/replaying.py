@@ -20,9 +20,9 @@ from edgehome.replay.differences import Came, Difference, Expected, compare
 from edgehome.replay.expectations import read_expectations
 from edgehome.replay.output import JsonLines, Text, terminal_progress
 from edgehome.replay.play import Clip, Sink, play
-from edgehome.replay.recorder import TraceSink
+from edgehome.replay.recorder import TraceSink, TraceWriter
 from edgehome.replay.reporting import ReportSink
-from edgehome.replay.trace import TraceError, TraceFile, TraceWriter, clip_names
+from edgehome.replay.trace import TraceError, TraceFile, clip_names
 from edgehome.rules import RuleEngine, Verdict
 from edgehome.types import EdgehomeError, Scores
 

@@ -11,6 +11,8 @@ from edgehome.types import Alert, CameraState, NearMiss
 
 GAP_S = 2.0
 """Seconds without a frame from which on a line is broken."""
+ROUNDING_S = 1e-6
+"""Frames on a grid of 0.2 s add up to a hair less or more."""
 MAX_PICTURES = 24
 """Pictures kept at most while a clip runs; the page shows half of them."""
 
@@ -127,7 +129,7 @@ class Pictures:
 
     def due(self, time_s: float) -> bool:
         """Return whether a picture of this moment is wanted."""
-        return time_s >= self._next_s
+        return time_s >= self._next_s - ROUNDING_S
 
     def keep(self, time_s: float, jpeg: bytes) -> None:
         """Keep one; every second one goes when there are too many, and fewer are wanted."""

@@ -30,7 +30,7 @@ def read_config(sheet: Sheet, root: Node, nodes: dict[str, Node]) -> Config | No
             if key in nodes:
                 sheet.error(nodes[key].mark, key, "belongs in the file that `config` names")
         path: Path | None = sheet.once(nodes, "config", values.path)
-        if path:
+        if path and len(sheet.errors) == before:
             config = _read_other(path, _labels_in(nodes.get("tests")))
     elif "rules" in nodes:
         config = _read_inline(sheet, root)
