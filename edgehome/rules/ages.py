@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from edgehome.rules.timing import LONGEST_S
 
@@ -27,13 +26,10 @@ def number(kept: object) -> float:
     return float(kept)
 
 
-def texts(kept: object) -> dict[str, Any]:
-    """Return an object whose keys, and values where they are not numbers, are text."""
-    if not isinstance(kept, dict):
-        raise ValueError(f"{kept!r} is not an object")
-    for key, value in kept.items():
-        if not isinstance(key, str) or not isinstance(value, str | int | float):
-            raise ValueError(f"{key!r}: {value!r} is not text")
+def text(kept: object) -> str:
+    """Return text. Raises ValueError when it is none."""
+    if not isinstance(kept, str):
+        raise ValueError(f"{kept!r} is not text")
     return kept
 
 

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from edgehome.config.conditions import Activity
 from edgehome.config.types import Config
-from edgehome.events import Events, Level, Score, events_of
+from edgehome.events import Events, Score, events_of
 from edgehome.rules import memory
+from edgehome.rules.alerts import Alerts
 from edgehome.rules.forest import Forest
-from edgehome.rules.limit import Limit
 from edgehome.rules.near_misses import NearMisses
-from edgehome.rules.parts import evidence, standings
 from edgehome.rules.rule import Tracker
 from edgehome.rules.signals import Signals
 from edgehome.rules.states import RuleStatus, State, Transition, Verdict
-from edgehome.rules.timing import FORGET_S, Clock
+from edgehome.rules.timing import FORGET_S, Clock, Moment
 from edgehome.rules.tree import Grower
 from edgehome.types import Alert, Event, Mode, NearMiss, Scores, SunTimes
 
@@ -43,14 +41,12 @@ class RuleEngine:
         sun: SunTimes | None = None,
     ) -> None:
         """Take the time between two frames, what names alerts, the model's SHA-256, and the sun."""
-        self.model = model
-        self._config = config
-        self._identify = identify
         self._clock = Clock(period_s)
         self._events = Events(smoothing_s=config.events.smoothing_s)
         self._signals = Signals(sun)
-        self._limit = Limit(config.alerts)
         self._near_misses = NearMisses()
+        self._alerts = Alerts(config, self._near_misses, identify=identify, model=model)
+        self._limit = self._alerts.limit
         self._trackers = [
             Tracker(rule, index, Grower(self._events, self._signals).grow(rule.when))
             for index, rule in enumerate(config.rules)
@@ -63,13 +59,24 @@ class RuleEngine:
         """Whether nothing was seen since everything was forgotten."""
         self._transitions: list[Transition] = []
 
+    @property
+    def model(self) -> str:
+        """SHA-256 of the model that judges; empty until it is known."""
+        return self._alerts.model
+
+    @model.setter
+    def model(self, sha256: str) -> None:
+        self._alerts.model = sha256
+
     def update(self, scores: Scores, mode: Mode) -> Verdict:
         """Judge one frame."""
         clock, forest = self._clock, self._forest
         elapsed_s, forget = clock.frame(scores.time_s, scores.at)
-        ended, near_misses = self._forget(scores.time_s, scores.at) if forget else ((), ())
+        ended, near_misses = (
+            self._forget(scores.at, scores.time_s, clock.before) if forget else ((), ())
+        )
         self._forgotten = False
-        alerts = self._release(scores.at, clock.true_s) if self._limit.folded else []
+        alerts = self._alerts.release(scores.at, clock.true_s) if self._limit.folded else []
         if mode is not clock.mode:
             self._change_mode(mode)
         if self._anew:
@@ -77,8 +84,7 @@ class RuleEngine:
         levels = self._events.update(scores, elapsed_s)
         changed = self._signals.update(scores, clock)
         if levels or changed:
-            for tracker in forest.changed((*levels, *changed)):
-                self._near_misses.moved(tracker)
+            self._near_misses.moved(forest.changed((*levels, *changed)))
         forest.wake(clock)
         alerts += [alert for tracker in forest.look(clock) if (alert := self._judge(tracker))]
         near_misses += self._near_misses.frame(clock)
@@ -96,9 +102,9 @@ class RuleEngine:
         near_misses: tuple[NearMiss, ...] = ()
         if waited_s > FORGET_S and not self._forgotten:
             self._forgotten = True
-            ended, near_misses = self._forget(time_s, at)
+            ended, near_misses = self._forget(at, time_s, self._clock.now())
         true_s = self._clock.true_s + waited_s
-        alerts = self._release(at, true_s) if self._limit.folded else []
+        alerts = self._alerts.release(at, true_s) if self._limit.folded else []
         return self._verdict(alerts, near_misses, ended)
 
     def mute(self, rule: str, *, muted: bool) -> None:
@@ -153,7 +159,7 @@ class RuleEngine:
         engine = RuleEngine(
             config,
             period_s=self._clock.period_s,
-            identify=self._identify,
+            identify=self._alerts.identify,
             model=self.model,
             sun=sun,
         )
@@ -165,18 +171,20 @@ class RuleEngine:
         """Look at every node of rules that begin anew, whatever changes."""
         for tracker in self._anew:
             self._forest.look_at((*tracker.tree.nodes, tracker))
-            self._near_misses.moved(tracker)
+        self._near_misses.moved(self._anew)
         self._anew = []
 
-    def _forget(self, time_s: float, at: datetime) -> tuple[tuple[Event, ...], tuple[NearMiss, ...]]:
+    def _forget(
+        self, at: datetime, time_s: float, last: Moment
+    ) -> tuple[tuple[Event, ...], tuple[NearMiss, ...]]:
         """Forget what was seen; return the offsets and the near misses that come with it."""
         ended = events_of(self._events.forget(at), time_s, at)
         for tracker in self._trackers:
             if tracker.state is not State.INACTIVE:
                 change = Transition(time_s, at, tracker.rule.name, tracker.state, State.INACTIVE)
                 self._transitions.append(change)
-            tracker.begin_anew()
-            self._near_misses.moved(tracker)
+            tracker.begin_anew(last)
+        self._near_misses.moved(self._trackers)
         self._anew = list(self._trackers)
         return ended, self._near_misses.end(self._clock)
 
@@ -186,7 +194,7 @@ class RuleEngine:
         resting = [tracker for tracker in self._trackers if tracker.rests]
         if before is Mode.DISARMED:
             for tracker in resting:
-                tracker.begin_anew()
+                tracker.begin_anew(self._clock.before)
             self._anew += resting
         elif mode is Mode.DISARMED:
             self._forest.look_at(resting)
@@ -199,62 +207,14 @@ class RuleEngine:
         if tracker.state is not old:
             change = Transition(clock.time_s, clock.wall(), tracker.rule.name, old, tracker.state)
             self._transitions.append(change)
-            self._near_misses.moved(tracker)
+            self._near_misses.moved((tracker,))
         if tracker.state is State.FIRING:
-            return self._tell(tracker)
+            return self._alerts.of(tracker, clock)
         if tracker.resting(clock):
-            self._near_misses.moved(tracker)
+            self._near_misses.moved((tracker,))
             if tracker.tree.met.value:
                 self._near_misses.held_back(tracker, "disarmed", clock)
         return None
-
-    def _tell(self, tracker: Tracker) -> Alert | None:
-        """Return the alert of a firing rule if one is due and nothing holds it back."""
-        clock = self._clock
-        if not tracker.due(clock):
-            if not tracker.told:
-                self._near_misses.held_back(tracker, "repeat_interval", clock)
-            return None
-        if tracker.muted:
-            self._near_misses.held_back(tracker, "muted", clock)
-            return None
-        tracker.alerted(clock)
-        if self._limit.passes(tracker.rule.name, clock.true_s):
-            self._near_misses.told(tracker)
-            return self._alert(tracker, self._identify())
-        self._near_misses.held_back(tracker, "folded", clock)
-        self._limit.fold(self._alert(tracker, ""))
-        return None
-
-    def _alert(self, tracker: Tracker, alert_id: str) -> Alert:
-        rule, at = tracker.rule, self._clock.wall()
-        label, score = tracker.tree.strongest()
-        label = label or rule.label
-        parts = tracker.tree.parts
-        return Alert(
-            id=alert_id,
-            at=at,
-            rule=rule.name,
-            label=label,
-            severity=rule.severity,
-            message=rule.message.format(
-                rule=rule.name,
-                label=label,
-                severity=str(rule.severity),
-                score=score,
-                at=at,
-            ),
-            score=score,
-            evidence=evidence(parts, standings(parts, self._clock)),
-            since=tracker.since_at,
-            model=self.model,
-            config=self._config.sha256,
-        )
-
-    def _release(self, at: datetime, true_s: float) -> list[Alert]:
-        """Return the alert that stands for those that were folded, when there is room for it."""
-        alert = self._limit.release(true_s)
-        return [replace(alert, id=self._identify(), at=at)] if alert else []
 
     def _verdict(
         self,

@@ -22,7 +22,7 @@ class Forest:
         for tracker in trackers:
             for node in (*tracker.tree.nodes, tracker):
                 self._wire(node)
-            for signal in dict.fromkeys(tracker.tree.near):
+            for signal in tracker.tree.near:
                 self._near.setdefault(signal, []).append(tracker)
 
     def changed(self, signals: Iterable[Signal]) -> list[Tracker]:
@@ -64,6 +64,7 @@ class Forest:
         for bucket in self._buckets:
             for node in bucket:
                 node.queued = False
+                node.owner.stale = True
                 if isinstance(node, Tracker):
                     trackers.append(node)
                     continue

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from edgehome.config.types import AlertsConfig
+from edgehome.config.types import AlertsConfig, Rule
 from edgehome.rules.timing import ROUNDING_S
 from edgehome.types import Alert, Severity
 
@@ -16,11 +17,16 @@ SEVERITIES = tuple(Severity)
 
 @dataclass(slots=True)
 class Folded:
-    """A rule's alerts that were held back."""
+    """A rule's alerts that are held back."""
 
-    count: int
-    alert: Alert
-    """The last of them, with the time of the first as its `since`."""
+    rule: str
+    label: str
+    severity: Severity
+    score: float
+    """Of the last of them."""
+    since: datetime
+    """Wall clock of the first of them."""
+    count: int = 0
 
 
 class Limit:
@@ -45,42 +51,49 @@ class Limit:
         self.raised_s.append(true_s)
         return True
 
-    def fold(self, alert: Alert) -> None:
-        """Hold an alert back until there is room for one that stands for all."""
-        before = self.folded.get(alert.rule)
-        if before:
-            kept = replace(alert, since=before.alert.since)
-            self.folded[alert.rule] = Folded(before.count + 1, kept)
-        else:
-            self.folded[alert.rule] = Folded(1, replace(alert, since=alert.at))
+    def fold(self, rule: Rule, label: str, score: float, at: datetime) -> None:
+        """Hold a rule's alert back until there is room for one that stands for all."""
+        found = self.folded.get(rule.name)
+        if found is None:
+            found = Folded(rule.name, label, rule.severity, score, at)
+            self.folded[rule.name] = found
+        found.count += 1
+        found.label, found.severity, found.score = label, rule.severity, score
 
     def has_room(self, true_s: float) -> bool:
         """Return whether an alert may be raised now."""
         full = len(self.raised_s) == self._config.limit
         return not full or not self._within(self.raised_s[0], true_s)
 
-    def release(self, true_s: float) -> Alert | None:
-        """Return what was folded as one alert, without id and time, when there is room for it."""
+    def release(self, true_s: float) -> list[Folded]:
+        """Return what was held back, if there is room for one alert that stands for it."""
         if not self.folded or not self.has_room(true_s):
-            return None
+            return []
         self.raised_s.append(true_s)
-        alert = summary(self.folded.values())
-        self.folded = {}
-        return alert
+        found, self.folded = list(self.folded.values()), {}
+        return found
 
     def _within(self, then_s: float, true_s: float) -> bool:
         return true_s < then_s + self._config.window_s - ROUNDING_S
 
 
-def summary(folded: Iterable[Folded]) -> Alert:
-    """Return one alert that stands for all: the most severe one, or of those the most frequent."""
-    ranked = sorted(folded, key=lambda item: (-item.count, item.alert.rule))
-    worst = max(ranked, key=lambda item: SEVERITIES.index(item.alert.severity)).alert
+def summary(folded: Sequence[Folded], alert_id: str, at: datetime) -> Alert:
+    """Return one alert that stands for all, in the name of the most severe and then most frequent.
+
+    It has no evidence: the near misses of those that it stands for do.
+    """
+    ranked = sorted(folded, key=lambda item: (-item.count, item.rule))
+    worst = max(ranked, key=lambda item: SEVERITIES.index(item.severity))
     total = sum(item.count for item in ranked)
-    counts = ", ".join(f"{item.alert.rule} {item.count}" for item in ranked)
-    return replace(
-        worst,
+    counts = ", ".join(f"{item.rule} {item.count}" for item in ranked)
+    return Alert(
+        id=alert_id,
+        at=at,
+        rule=worst.rule,
+        label=worst.label,
+        severity=worst.severity,
         message=f"{total} more alert{'s' if total > 1 else ''}: {counts}",
-        since=min((item.alert.since for item in ranked if item.alert.since), default=None),
+        score=worst.score,
+        since=min(item.since for item in ranked),
         folded=total,
     )

@@ -11,12 +11,12 @@ from hashlib import sha256
 from typing import Any
 
 from edgehome.events import Events, Level, Score
-from edgehome.rules.ages import age, moment, number, texts, truth, wall_clock
+from edgehome.rules.ages import age, moment, number, text, truth, wall_clock
 from edgehome.rules.limit import Folded, Limit
 from edgehome.rules.rule import Tracker
 from edgehome.rules.states import State
 from edgehome.rules.timing import Clock
-from edgehome.types import Alert, Mode, Severity
+from edgehome.types import Mode, Severity
 
 VERSION = 1
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -83,17 +83,17 @@ def take_rules(kept: Mapping[str, Any], trackers: Iterable[Tracker], clock: Cloc
         _try(_take_mute, found, tracker)
         _try(_take_alerted, found, tracker, clock)
         if not _try(_take_state, found, tracker, clock):
-            tracker.begin_anew()
+            tracker.begin_anew(clock.now())
 
 
 def take_limit(kept: Mapping[str, Any], limit: Limit, clock: Clock) -> None:
     """Take over what counts for the limit, and what it held back."""
     raised_s = sorted(clock.true_s - number(item) for item in kept["raised"])
-    last_s = {rule: clock.true_s - number(item) for rule, item in texts(kept["last"]).items()}
+    last_s = {text(rule): clock.true_s - number(item) for rule, item in kept["last"].items()}
     folded = [_folded(item) for item in kept["folded"]]
     limit.raised_s.extend(raised_s)
     limit.last_s = last_s
-    limit.folded = {item.alert.rule: item for item in folded}
+    limit.folded = {item.rule: item for item in folded}
 
 
 def _of_rule(tracker: Tracker, clock: Clock) -> dict[str, object]:
@@ -144,36 +144,23 @@ def _take_score(kept: Any, score: Score) -> None:  # noqa: ANN401 - anything may
 
 
 def _of_folded(folded: Folded) -> dict[str, object]:
-    alert = folded.alert
     return {
+        "rule": folded.rule,
+        "label": folded.label,
+        "severity": str(folded.severity),
+        "score": folded.score,
+        "since": _text(folded.since),
         "count": folded.count,
-        "rule": alert.rule,
-        "label": alert.label,
-        "severity": str(alert.severity),
-        "score": alert.score,
-        "at": _text(alert.at),
-        "since": _text(alert.since),
-        "model": alert.model,
-        "config": alert.config,
     }
 
 
 def _folded(kept: Mapping[str, Any]) -> Folded:
-    """Return what was held back; its evidence is not kept. Raises what `BROKEN` names."""
-    at, score, count = wall_clock(kept["at"]), number(kept["score"]), int(number(kept["count"]))
-    if at is None or count < 1:
-        raise ValueError("not an alert")
-    words = {name: kept[name] for name in ("rule", "label", "model", "config")}
-    alert = Alert(
-        **texts(words),
-        id="",
-        at=at,
-        severity=Severity(kept["severity"]),
-        message="",
-        score=score,
-        since=wall_clock(kept["since"]),
-    )
-    return Folded(count, alert)
+    """Return what was held back of a rule. Raises what `BROKEN` names."""
+    since, count = wall_clock(kept["since"]), int(number(kept["count"]))
+    if since is None or count < 1:
+        raise ValueError("not held back")
+    rule, label = text(kept["rule"]), text(kept["label"])
+    return Folded(rule, label, Severity(kept["severity"]), number(kept["score"]), since, count)
 
 
 def _try(take: Callable[..., None], *parts: object) -> bool:

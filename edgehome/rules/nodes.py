@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Node(Signal):
     """A condition that is made of others."""
 
-    __slots__ = ("children", "parents", "queued", "rank")
+    __slots__ = ("children", "owner", "parents", "queued", "rank", "stale")
 
     def __init__(self, children: Sequence[Signal]) -> None:
         super().__init__()
@@ -26,7 +26,11 @@ class Node(Signal):
         self.rank = 1 + max((getattr(child, "rank", 0) for child in children), default=0)
         """More than that of every child: a frame's nodes are looked at by rank."""
         self.parents: list[Node] = []
+        self.owner: Node = self
+        """The rule's own node."""
         self.queued = False
+        self.stale = False
+        """Of an owner: something in its tree was looked at, and its attempt does not know yet."""
 
     def look(self, clock: Clock) -> bool:
         """Return whether it holds in this frame; called at most once a frame."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from edgehome.config.conditions import ActivityCondition, Condition, key_of
 from edgehome.events import Level, Signal
 from edgehome.rules.nodes import Node
+from edgehome.rules.sequence import Then
 from edgehome.rules.temporal import Count, For, Frames
 from edgehome.rules.timing import Clock
 from edgehome.rules.words import asked_of, duration, name_of
@@ -21,7 +22,17 @@ Standing = tuple[bool, float | str, datetime | None]
 class Part:
     """A condition, or what one adds, with the signal that tells whether it holds."""
 
-    __slots__ = ("condition", "form", "name", "root", "signal", "suffix", "threshold", "wanted")
+    __slots__ = (
+        "condition",
+        "counts",
+        "form",
+        "name",
+        "root",
+        "signal",
+        "suffix",
+        "threshold",
+        "wanted",
+    )
 
     def __init__(self, condition: Condition, signal: Signal, *, wanted: bool, root: bool) -> None:
         self.condition = condition
@@ -30,6 +41,8 @@ class Part:
         """False beneath a `none`: the rule comes closer when it does not hold."""
         self.root = root
         """Whether it is the whole of the rule's `when`, or what that adds."""
+        self.counts = isinstance(signal, Frames | Count | Then)
+        """Whether its measure tells how near it is."""
         self.name, self.threshold = _asked(condition, signal, root=root)
         self.form, self.suffix = _form(signal)
         """How the value is written: as `format` has it, and what follows."""

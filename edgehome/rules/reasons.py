@@ -36,7 +36,9 @@ def blocked(reason: str, rule: Rule, at: datetime, last_alert_s: float) -> str:
     return f"would have fired at {at:%H:%M:%S}, but {why}"
 
 
-def missed(when: Condition, readings: Sequence[Reading], at: datetime) -> tuple[str, str]:
+def missed(
+    when: Condition, readings: Sequence[Reading], at: datetime, seen_s: float
+) -> tuple[str, str]:
     """Return the reason and the sentence for conditions that did not all hold at that moment."""
     blamed = _blame(when, readings)
     condition = blamed.part.condition
@@ -58,15 +60,15 @@ def missed(when: Condition, readings: Sequence[Reading], at: datetime) -> tuple[
                 f"{_subject(condition)} began only {blamed.measure} of {node.count} times "
                 f"within {duration(node.window_s)}"
             )
-    return _leaf(blamed, readings)
+    return _leaf(blamed, readings, seen_s)
 
 
-def _leaf(blamed: Reading, readings: Sequence[Reading]) -> tuple[str, str]:
+def _leaf(blamed: Reading, readings: Sequence[Reading], seen_s: float) -> tuple[str, str]:
     condition = blamed.part.condition
     if blamed.part.wanted and isinstance(condition, ActivityCondition | MotionCondition):
         asked = condition.above if isinstance(condition, ActivityCondition) else condition.motion
         return "too_low", f"{name_of(condition)} reached only {_number(blamed):.2f} of {asked:.2f}"
-    return "condition", f"{_seen(readings)}, but {_unmet(blamed)}"
+    return "condition", f"{_seen(readings, seen_s)}, but {_unmet(blamed)}"
 
 
 def _unmet(blamed: Reading) -> str:
@@ -85,13 +87,13 @@ def _group_word(condition: Condition) -> str:
     return "one" if isinstance(condition, AnyCondition) else "all"
 
 
-def _seen(readings: Sequence[Reading]) -> str:
-    """Return what was seen: the first activity or motion that held, and its score."""
+def _seen(readings: Sequence[Reading], seen_s: float) -> str:
+    """Return what was seen, for how long: the first activity or motion that held."""
     for reading in readings:
         condition = reading.part.condition
         scored = isinstance(condition, ActivityCondition | MotionCondition)
         if reading.met and scored and not hasattr(reading.part.signal, "children"):
-            return f"{name_of(condition)} was seen ({_number(reading):.2f})"
+            return f"{name_of(condition)} was seen for {seen_s:.1f} s ({_number(reading):.2f})"
     return "something was seen"
 
 

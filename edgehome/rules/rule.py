@@ -8,7 +8,7 @@ from edgehome.config.conditions import ArmedCondition, walk
 from edgehome.config.types import Rule
 from edgehome.rules.nodes import Node
 from edgehome.rules.states import RuleStatus, State
-from edgehome.rules.timing import ROUNDING_S, Alarm, Clock
+from edgehome.rules.timing import ROUNDING_S, Alarm, Clock, Moment
 from edgehome.rules.tree import Tree, definition
 from edgehome.types import Mode
 
@@ -26,6 +26,8 @@ class Tracker(Node):
         self.rule = rule
         self.index = index
         self.tree = tree
+        for node in tree.nodes:
+            node.owner = self
         self.definition = definition(rule.when)
         self.rests = not any(isinstance(part, ArmedCondition) for part in walk(rule.when))
         """Whether it rests while the home is disarmed: it says nothing of modes itself."""
@@ -82,8 +84,10 @@ class Tracker(Node):
         if self.rule.repeat_interval_s:
             clock.true.set(self.repeat, clock.true_s + self.rule.repeat_interval_s - ROUNDING_S)
 
-    def begin_anew(self) -> None:
-        """Take it that nothing was seen before; when it last told the home stays."""
+    def begin_anew(self, last: Moment) -> None:
+        """Take it that nothing was seen up to `last`; when it last told the home stays."""
+        for waiting in self.tree.fors:
+            waiting.stop(last)
         for node in self.tree.nodes:
             node.forget()
         self.forget()
@@ -91,7 +95,10 @@ class Tracker(Node):
 
     def status(self) -> RuleStatus:
         """Return how it stands."""
-        return RuleStatus(self.rule.name, self.state, self.tree.strongest()[1], self.muted)
+        level = self.tree.level()
+        return RuleStatus(
+            self.rule.name, self.state, level.score.value if level else 0.0, self.muted
+        )
 
     def _next(self, clock: Clock) -> State:
         if self.tree.met.value:

@@ -43,7 +43,7 @@ class Then(Node):
                 if self._in_turn(stage, clock):
                     self.began_s[stage], self.last_s[stage] = clock.true_s, None
             elif not holds and before[stage] and self._goes_on(stage):
-                self.last_s[stage] = clock.before_s
+                self.last_s[stage] = clock.before.true_s
         return self.began_s[-1] is not None and self._goes_on(-1)
 
     def measure(self, clock: Clock) -> float:
@@ -82,7 +82,7 @@ class Then(Node):
         if began_s is None or began_s >= clock.true_s:
             return False
         if last_s is None:
-            last_s = clock.true_s if self.before[stage - 1] else clock.before_s
+            last_s = clock.true_s if self.before[stage - 1] else clock.before.true_s
         return clock.true_s - last_s <= self.gap_s + ROUNDING_S
 
     def _goes_on(self, stage: int) -> bool:

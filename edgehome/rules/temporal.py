@@ -9,7 +9,7 @@ from edgehome.config.conditions import AtLeast
 from edgehome.events import Signal
 from edgehome.rules.ages import age, moment, number, truth
 from edgehome.rules.nodes import Node
-from edgehome.rules.timing import ROUNDING_S, Alarm, Clock
+from edgehome.rules.timing import ROUNDING_S, Alarm, Clock, Moment
 
 
 class Frames(Node):
@@ -55,19 +55,21 @@ class Frames(Node):
 class For(Node):
     """The child has held for so long without a break."""
 
-    __slots__ = ("alarm", "for_s", "started_s")
+    __slots__ = ("alarm", "for_s", "longest_s", "started_s")
 
     def __init__(self, child: Signal, for_s: float) -> None:
         super().__init__([child])
         self.for_s = for_s
         self.started_s: float | None = None
         """`seen_s` from which on the child has held; None while it does not."""
+        self.longest_s = 0.0
+        """The longest time for which it did; who asks for it begins it from 0 again."""
         self.alarm = Alarm(self)
 
     def look(self, clock: Clock) -> bool:
         """Return whether the time is over; ask for its end when it is not."""
         if not self.children[0].value:
-            self.started_s = None
+            self.stop(clock.before)
             return False
         if self.started_s is None:
             self.started_s = clock.seen_s
@@ -76,6 +78,12 @@ class For(Node):
             return True
         clock.seen.set(self.alarm, ends_s)
         return False
+
+    def stop(self, last: Moment) -> None:
+        """Take it that `last` was the last moment at which the child held, if it did."""
+        if self.started_s is not None:
+            self.longest_s = max(self.longest_s, last.seen_s - self.started_s)
+            self.started_s = None
 
     def measure(self, clock: Clock) -> float:
         """Return for how long the child has held, in seconds."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgehome.types import CameraState, Mode
 
@@ -67,6 +67,13 @@ class Deadlines:
         return found
 
 
+class Moment(NamedTuple):
+    """A frame's place in time."""
+
+    true_s: float
+    seen_s: float
+
+
 class Clock:
     """The time of the frame at hand, and what else conditions ask of it."""
 
@@ -76,8 +83,8 @@ class Clock:
         self.at: datetime | None = None
         self.time_s = 0.0
         self.true_s = self.seen_s = 0.0
-        self.before_s = 0.0
-        """`true_s` of the frame before this one."""
+        self.before = Moment(0.0, 0.0)
+        """The frame before this one."""
         self.started_s: float | None = None
         """`true_s` of the node's start."""
         self.mode: Mode | None = None
@@ -121,12 +128,16 @@ class Clock:
                 step_s = FORGET_S + self.period_s
             self._true_offset = self.true_s + step_s - time_s
             self._seen_offset = self.seen_s + self.period_s - time_s
-        self.before_s = self.true_s
+        self.before = self.now()
         self.true_s = time_s + self._true_offset
         self.seen_s = time_s + self._seen_offset
         self._last_s = self.time_s = time_s
         self.at = at
         return (self.period_s if missing else step_s), missing and step_s > FORGET_S
+
+    def now(self) -> Moment:
+        """Return this frame's place in time."""
+        return Moment(self.true_s, self.seen_s)
 
     def wall(self) -> datetime:
         """Return the frame's wall clock with zone."""

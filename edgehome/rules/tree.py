@@ -41,18 +41,17 @@ class Tree:
     """Every node, children first."""
     near: list[Signal]
     """Any of these: somebody may wonder why the rule did not fire."""
-    levels: list[tuple[str, Level]]
-    """The activities that the rule waits for, by name; without any, its motion."""
+    fors: list[For]
+    """Those of the nodes that wait for a time."""
+    levels: list[Level]
+    """The activities that the rule waits for; without any, its motion."""
 
-    def strongest(self) -> tuple[str, float]:
-        """Return the first of its activities that goes on, else its first, and the score, 0-1."""
-        for name, level in self.levels:
+    def level(self) -> Level | None:
+        """Return the first of its activities that goes on, else its first; None without any."""
+        for level in self.levels:
             if level.value:
-                return name, level.score.value
-        if not self.levels:
-            return "", 0.0
-        name, level = self.levels[0]
-        return name, level.score.value
+                return level
+        return self.levels[0] if self.levels else None
 
 
 @dataclass(slots=True)
@@ -64,13 +63,15 @@ class Grower:
     parts: list[Part] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     near: list[Signal] = field(default_factory=list)
-    levels: list[tuple[str, Level]] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
 
     def grow(self, when: Condition) -> Tree:
         """Return the tree of a rule's `when`."""
         held, met = self._grow(when, wanted=True, root=True)
-        activities = [item for item in self.levels if item[1].told]
-        return Tree(held, met, self.parts, self.nodes, self.near, activities or self.levels)
+        activities = [level for level in self.levels if level.told]
+        fors = [node for node in self.nodes if isinstance(node, For)]
+        near = list(dict.fromkeys(self.near))
+        return Tree(held, met, self.parts, self.nodes, near, fors, activities or self.levels)
 
     def _grow(self, condition: Condition, *, wanted: bool, root: bool) -> tuple[Signal, Signal]:
         """Return the signals of a condition without and with its own `for` and `count`."""
@@ -120,7 +121,7 @@ class Grower:
         level = score.level(above, below, told=score is not self.events.motion)
         if wanted:
             self.near.append(score.near(above, below))
-            self.levels.append((score.name, level))
+            self.levels.append(level)
         return level
 
     @staticmethod

@@ -1,0 +1,81 @@
+"""What the home is told of rules that fire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from edgehome.config.types import Config
+from edgehome.rules.limit import Limit, summary
+from edgehome.rules.near_misses import NearMisses
+from edgehome.rules.parts import evidence, standings
+from edgehome.rules.rule import Tracker
+from edgehome.rules.timing import Clock
+from edgehome.types import Alert
+
+
+class Alerts:
+    """Makes alerts of rules that fire, unless something holds them back."""
+
+    def __init__(
+        self, config: Config, near_misses: NearMisses, *, identify: Callable[[], str], model: str
+    ) -> None:
+        """Take what names alerts and the model's SHA-256."""
+        self.model = model
+        self.identify = identify
+        self.limit = Limit(config.alerts)
+        self._config = config
+        self._near_misses = near_misses
+
+    def of(self, tracker: Tracker, clock: Clock) -> Alert | None:
+        """Return the alert of a firing rule, if one is due and nothing holds it back."""
+        rule = tracker.rule
+        if not tracker.due(clock):
+            if not tracker.told:
+                self._near_misses.held_back(tracker, "repeat_interval", clock)
+            return None
+        if tracker.muted:
+            self._near_misses.held_back(tracker, "muted", clock)
+            return None
+        tracker.alerted(clock)
+        if self.limit.passes(rule.name, clock.true_s):
+            self._near_misses.told(tracker)
+            return self._alert(tracker, clock)
+        self._near_misses.held_back(tracker, "folded", clock)
+        label, score = _strongest(tracker)
+        self.limit.fold(rule, label, score, clock.wall())
+        return None
+
+    def release(self, at: datetime, true_s: float) -> list[Alert]:
+        """Return the alert that stands for those that were folded, when there is room for it."""
+        folded = self.limit.release(true_s)
+        if not folded:
+            return []
+        alert = summary(folded, self.identify(), at)
+        return [replace(alert, model=self.model, config=self._config.sha256)]
+
+    def _alert(self, tracker: Tracker, clock: Clock) -> Alert:
+        rule, parts, at = tracker.rule, tracker.tree.parts, clock.wall()
+        label, score = _strongest(tracker)
+        return Alert(
+            id=self.identify(),
+            at=at,
+            rule=rule.name,
+            label=label,
+            severity=rule.severity,
+            message=rule.message.format(
+                rule=rule.name, label=label, severity=str(rule.severity), score=score, at=at
+            ),
+            score=score,
+            evidence=evidence(parts, standings(parts, clock)),
+            since=tracker.since_at,
+            model=self.model,
+            config=self._config.sha256,
+        )
+
+
+def _strongest(tracker: Tracker) -> tuple[str, float]:
+    """Return the first activity of a rule that goes on, else its first, and the score, 0-1."""
+    level = tracker.tree.level()
+    return (level.score.name, level.score.value) if level else (tracker.rule.label, 0.0)
