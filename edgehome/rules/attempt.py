@@ -61,10 +61,12 @@ class Attempt:
         tracker = self.tracker
         tracker.stale = False
         level = tracker.tree.level()
-        self.score = level.score if level else NO_SCORE
-        self._time(clock, goes_on=level is not None and level.value)
-        if tracker.resting(clock):
-            self.watch_above = math.inf
+        if level:
+            self.score = level.score
+            if level.value is (self.began_s is None):
+                self._time(clock, goes_on=level.value)
+        self.watch_above = math.inf
+        if tracker.rests and tracker.resting(clock):
             return
         met, progress = 0, 0.0
         for part in tracker.tree.parts:
@@ -73,10 +75,11 @@ class Attempt:
             elif part.counts:
                 progress += float(part.signal.measure(clock))
         closest = (met, progress)
-        if closest > self.closest or (closest == self.closest and self.score.value > self.highest):
-            self.closest = closest
-            self.keep(clock)
-        self.watch_above = self.highest if closest == self.closest else math.inf
+        if closest >= self.closest:
+            if closest > self.closest or self.score.value > self.highest:
+                self.closest = closest
+                self.keep(clock)
+            self.watch_above = self.highest
 
     def keep(self, clock: Clock) -> None:
         """Take it that this is the closest moment."""

@@ -5,7 +5,7 @@ Pure: time and identities are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -86,7 +86,7 @@ class RuleEngine:
         if levels or changed:
             self._near_misses.moved(forest.changed((*levels, *changed)))
         forest.wake(clock)
-        alerts += [alert for tracker in forest.look(clock) if (alert := self._judge(tracker))]
+        alerts += self._judge(forest.look(clock), scores)
         near_misses += self._near_misses.frame(clock)
         if levels:
             ended += events_of(levels, scores.time_s, scores.at)
@@ -199,22 +199,27 @@ class RuleEngine:
         elif mode is Mode.DISARMED:
             self._forest.look_at(resting)
 
-    def _judge(self, tracker: Tracker) -> Alert | None:
-        """Let a rule go on to its next state; return the alert that is to be raised."""
-        clock = self._clock
-        old = tracker.state
-        tracker.look(clock)
-        if tracker.state is not old:
-            change = Transition(clock.time_s, clock.wall(), tracker.rule.name, old, tracker.state)
-            self._transitions.append(change)
-            self._near_misses.moved((tracker,))
-        if tracker.state is State.FIRING:
-            return self._alerts.of(tracker, clock)
-        if tracker.resting(clock):
-            self._near_misses.moved((tracker,))
-            if tracker.tree.met.value:
+    def _judge(self, trackers: Sequence[Tracker], scores: Scores) -> list[Alert]:
+        """Let rules go on to their next state; return the alerts that are to be raised."""
+        clock, alerts, moved = self._clock, [], []
+        for tracker in trackers:
+            old = tracker.state
+            tracker.look(clock)
+            if tracker.state is not old:
+                name, new = tracker.rule.name, tracker.state
+                self._transitions.append(Transition(scores.time_s, scores.at, name, old, new))
+                moved.append(tracker)
+            elif tracker.rests and clock.mode is Mode.DISARMED:
+                moved.append(tracker)
+        self._near_misses.moved(moved)
+        for tracker in trackers:
+            if tracker.value:
+                alert = self._alerts.of(tracker, clock)
+                if alert:
+                    alerts.append(alert)
+            elif tracker.met.value and tracker.resting(clock):
                 self._near_misses.held_back(tracker, "disarmed", clock)
-        return None
+        return alerts
 
     def _verdict(
         self,

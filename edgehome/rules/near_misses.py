@@ -27,15 +27,15 @@ class NearMisses:
 
     def moved(self, trackers: Iterable[Tracker]) -> None:
         """Begin attempts, or let them end with this frame: something that may do so changed."""
+        attempts, ending = self._attempts, self._ending
         for tracker in trackers:
-            attempt = self._attempts.get(tracker)
-            if not _goes_on(tracker):
-                if attempt:
-                    self._ending[tracker] = attempt
-            elif attempt is None:
-                self._begin(tracker)
-            elif self._ending:
-                self._ending.pop(tracker, None)
+            if tracker not in attempts:
+                if _goes_on(tracker):
+                    self._begin(tracker)
+            elif not _goes_on(tracker):
+                ending[tracker] = attempts[tracker]
+            elif ending:
+                ending.pop(tracker, None)
 
     def told(self, tracker: Tracker) -> None:
         """Take it that there is an alert."""
@@ -90,7 +90,7 @@ class NearMisses:
 
 
 def _goes_on(tracker: Tracker) -> bool:
-    if tracker.value or tracker.tree.met.value:
+    if tracker.value or tracker.met.value:
         return True
     for signal in tracker.tree.near:  # noqa: SIM110 - a third of the time of any()
         if signal.value:

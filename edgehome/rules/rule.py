@@ -17,12 +17,13 @@ class Tracker(Node):
     """A rule's state, judged after all its conditions; its value is whether it fires."""
 
     __slots__ = (
-        "alarm", "alerted_s", "definition", "index", "muted", "over_s", "repeat",
+        "alarm", "alerted_s", "definition", "held", "index", "met", "muted", "over_s", "repeat",
         "rests", "rule", "since_at", "state", "told", "tree",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, index: int, tree: Tree) -> None:
         super().__init__([tree.held, tree.met])
+        self.held, self.met = tree.held, tree.met
         self.rule = rule
         self.index = index
         self.tree = tree
@@ -47,15 +48,21 @@ class Tracker(Node):
     def look(self, clock: Clock) -> bool:
         """Go on to the state that the conditions ask for; return whether it fires."""
         before = self.state
-        self.state = State.INACTIVE if self.resting(clock) else self._next(clock)
-        if self.state is not before:
+        if self.rests and clock.mode is Mode.DISARMED:
+            state = State.INACTIVE
+        elif before is State.FIRING:
+            state = self._go_on(clock)
+        elif self.met.value:
+            state = State.FIRING
+        else:
+            state = State.PENDING if self.held.value else State.INACTIVE
+        if state is not before:
+            self.state = state
             if before is State.INACTIVE:
                 self.since_at = clock.at
-            if self.state is State.FIRING:
-                self.told = False
-            else:
-                self.over_s = None
-        return self.state is State.FIRING
+            self.value = state is State.FIRING
+            self.over_s, self.told = None, False
+        return self.value
 
     def resting(self, clock: Clock) -> bool:
         """Return whether the home is disarmed and the rule says nothing of that."""
@@ -63,7 +70,7 @@ class Tracker(Node):
 
     def goes_on(self) -> bool:
         """Return whether what the rule waits for holds in this frame."""
-        return self.tree.met.value or self.tree.held.value
+        return self.met.value or self.held.value
 
     def due(self, clock: Clock) -> bool:
         """Return whether the home is to be told now; ask for the moment when it is."""
@@ -100,13 +107,9 @@ class Tracker(Node):
             self.rule.name, self.state, level.score.value if level else 0.0, self.muted
         )
 
-    def _next(self, clock: Clock) -> State:
-        if self.tree.met.value:
-            self.over_s = None
-            return State.FIRING
-        if self.state is not State.FIRING:
-            return State.PENDING if self.tree.held.value else State.INACTIVE
-        if self.tree.held.value:
+    def _go_on(self, clock: Clock) -> State:
+        """Return whether a rule that fires still does."""
+        if self.met.value or self.held.value:
             self.over_s = None
             return State.FIRING
         if self.over_s is None:
