@@ -134,7 +134,8 @@ def test_check_says_when_it_could_not_check_the_labels(tmp_path: Path) -> None:
 def test_a_wrong_option_is_a_usage_error_and_every_command_has_help() -> None:
     assert edgehome("replay").returncode == EX_USAGE
     assert edgehome("fly").returncode == EX_USAGE
-    for command in ("run", "check", "replay", "bench", "evaluate", "models", "doctor"):
+    known = ("run", "check", "replay", "test-rules", "bench", "evaluate", "models", "doctor")
+    for command in known:
         done = edgehome(command, "--help")
         assert done.returncode == 0
         assert done.stdout.startswith(f"usage: edgehome {command}")

@@ -68,10 +68,14 @@ def test_nothing_is_lost_between_what_was_expected_and_what_came() -> None:
         ours = sum(one.expected_s is not None for one in found)
         theirs = sum(one.came_s is not None for one in found)
         assert len(expected) - ours == len(came) - theirs
-        assert not ({"missing"} & {o.kind for o in found} and {"unexpected"} & {o.kind for o in found})
+        assert not (
+            {"missing"} & {o.kind for o in found} and {"unexpected"} & {o.kind for o in found}
+        )
 
 
-def expectations(tmp_path: Path, text: str, clips: Sequence[str] = ("a/hall.mp4",)) -> list[Expected]:
+def expectations(
+    tmp_path: Path, text: str, clips: Sequence[str] = ("a/hall.mp4",)
+) -> list[Expected]:
     path = tmp_path / "expect.yaml"
     path.write_text(text, encoding="utf-8")
     return read_expectations(path, rules=["Fall", "Fight"], clips=clips)
@@ -117,7 +121,7 @@ def test_every_mistake_in_a_file_of_expectations_is_said_with_its_place(tmp_path
         assert line in said
     with pytest.raises(SheetError, match="must be a list, not keys with values"):
         expectations(tmp_path, "rule: Fall\n")
-    with pytest.raises(SheetError, match="not UTF-8|cannot be printed"):
+    with pytest.raises(SheetError, match=r"cannot be printed"):
         expectations(tmp_path, "- {rule: \x07}\n")
 
 
@@ -126,7 +130,7 @@ def test_junit_has_a_case_each_and_is_xml_whatever_is_in_it(tmp_path: Path) -> N
     hostile = "</failure><script>&\x00\x1b[31m\ud800 ü 🎥"
     write_junit(
         path, "suite",
-        [Case("good", 0.5), Case(hostile, 0.25, (hostile, "second")), Case("broken", 0.0, (), "no")],
+        [Case("good", 0.5), Case(hostile, 0.25, (hostile, "two")), Case("broken", 0, (), "no")],
     )  # fmt: skip
     root = ET.parse(path).getroot()
     assert root.tag == "testsuites"

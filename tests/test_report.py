@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -111,7 +112,9 @@ def test_only_the_pages_own_script_may_run() -> None:
     found = shown(recording())
     (own,) = [text for text in found.scripts if not text.startswith("{")]
     digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
-    policy = next(m["content"] for m in found.named("meta") if "content" in m and m.get("http-equiv"))
+    policy = next(
+        m["content"] for m in found.named("meta") if "content" in m and m.get("http-equiv")
+    )
     assert f"script-src 'sha256-{digest}'" in str(policy)
     assert "default-src 'none'" in str(policy)
     assert not [key for _, attributes in found.tags for key in attributes if key.startswith("on")]
@@ -140,13 +143,17 @@ def test_elements_escape_all_that_they_have_not_made() -> None:
     assert join("<", element("b")) == "&lt;<b></b>"
     block = data_block(json.dumps({"a": "</script>&\u2028"}, ensure_ascii=False))
     assert "</script>&" not in block
-    assert json.loads(block[len('<script type="application/json">') : -9]) == {"a": "</script>&\u2028"}
+    assert json.loads(block[len('<script type="application/json">') : -9]) == {
+        "a": "</script>&\u2028"
+    }
 
 
 def test_the_summary_and_the_alerts_say_what_happened() -> None:
     good, bad = recording("good.mp4"), recording("bad.mp4")
     good.differences, bad.differences = (), ("Fall: missing: expected at 2.0 s",)
-    broken = Recording("broken.mp4", AT, 0.2, ("fall",), ("Fall",), "away", failure="It is no video.")
+    broken = Recording(
+        "broken.mp4", AT, 0.2, ("fall",), ("Fall",), "away", failure="It is no video."
+    )
     said = "|".join(shown(good, bad, broken).texts)
     assert "3 clips, 2 alerts, 0 near misses." in said
     for words in ("yes", "1 difference", "not read", "Fall: missing: expected at 2.0 s",
@@ -291,7 +298,7 @@ def picture_times(seconds: float) -> Iterator[float]:
 def test_a_dozen_pictures_or_two_are_kept_however_long_a_clip_is(seconds: float) -> None:
     times = list(picture_times(seconds))
     assert min(10, round(seconds / 0.2)) <= len(times) <= 24
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     assert max(gaps) - min(gaps) < 0.21
     assert times[-1] >= seconds * 0.8
 
@@ -303,3 +310,19 @@ def test_motion_that_rules_ask_for_is_on_the_scale() -> None:
     found = shown(made, config=Config(rules=(rule,)))
     assert "highest 0.020, asked for 0.5" in found.texts
     assert [one["y1"] for one in found.named("line")] == ["0.0"]
+
+
+def test_a_picture_is_kept_as_a_jpeg_that_looks_like_it_and_is_small() -> None:
+    av, np = pytest.importorskip("av"), pytest.importorskip("numpy")
+    from edgehome.camera.video import jpeg
+
+    across = np.linspace(0, 255, 172, dtype=np.uint8)
+    picture = np.stack(np.broadcast_arrays(across[None, :], across[:, None], np.uint8(90)), axis=-1)
+    data = jpeg(np.ascontiguousarray(picture))
+    assert data == jpeg(np.ascontiguousarray(picture))
+    assert len(data) < 12_000
+    decoder = av.CodecContext.create("mjpeg", "r")
+    (frame,) = decoder.decode(av.Packet(data))
+    found = frame.to_ndarray(format="rgb24").astype(int)
+    assert found.shape == picture.shape
+    assert np.abs(found - picture).mean() < 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -92,7 +93,7 @@ def test_the_shorthand_of_modes_and_of_the_camera() -> None:
     ],
 )
 def test_a_wrong_shorthand_is_said(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         shorthand.numbers(text, 0.2)
     assert said in str(caught.value)
 
@@ -107,9 +108,7 @@ def test_a_wrong_word_in_a_series_is_said_with_what_was_meant() -> None:
 def test_what_happens_as_expected_passes_and_else_it_is_told(tmp_path: Path) -> None:
     story = '  - {name: A, scores: {fall: "0x5 0.9x10"}, expect: ['
     assert differences(tmp_path, story + "{rule: Fall, at: 2s, message: Help}]}") == []
-    assert differences(tmp_path, story + "]}") == [
-        "unexpected: came at 2.0 s, saying 'Help'"
-    ]
+    assert differences(tmp_path, story + "]}") == ["unexpected: came at 2.0 s, saying 'Help'"]
     (late,) = differences(tmp_path, story + "{rule: Fall, at: 1800ms}]}")
     assert "0.20 s late: expected at 1.8 s within 0 s, came at 2.0 s" in late
     assert differences(tmp_path, story + "{rule: Fall, at: 1800ms, within: 200ms}]}") == []
@@ -275,7 +274,9 @@ def test_the_command_prints_a_line_a_test_and_ends_with_1_where_one_fails(tmp_pa
     ]
     (suite,) = ET.parse(junit).getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
-    lines = [json.loads(text) for text in edgehome("test-rules", path, "--json").stdout.splitlines()]
+    lines = [
+        json.loads(text) for text in edgehome("test-rules", path, "--json").stdout.splitlines()
+    ]
     assert [line["kind"] for line in lines] == ["test", "test", "summary"]
     assert [line.get("passed") for line in lines] == [True, False, None]
     assert lines[1]["differences"][0]["kind"] == "unexpected"
@@ -293,3 +294,20 @@ def test_a_file_that_cannot_be_run_keeps_no_other_from_it(tmp_path: Path) -> Non
     assert lines[0]["mistakes"][0]["line"] == 1
     assert lines[-1]["refused"] == 2
     assert edgehome("test-rules", bad).returncode == EX_DATAERR
+
+
+def test_the_example_in_the_reference_is_one_that_passes(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "reference" / "rule-tests.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "config.yaml").write_text(
+        "rules: [{name: Somebody fell, when: fall, above: 0.6, for: 1s}]\n"
+    )
+    done = edgehome("test-rules", written(tmp_path, example))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("2 tests, 0 failed\n")
+
+
+def test_a_score_passes_six_tenths_in_the_sixth_frame_as_the_reference_says(tmp_path: Path) -> None:
+    rules = "rules: [{name: Fall, when: fall, above: 0.6}]\n"
+    story = '  - {name: A, scores: {fall: "0.9x20"}, expect: [{rule: Fall, at: 1s}]}'
+    assert differences(tmp_path, story, rules) == []
