@@ -113,6 +113,18 @@ def test_clips_and_their_recording_give_the_very_same_lines(rendered: Path, tmp_
     assert head["thresholds"]["fall"] == 0.5
 
 
+def test_after_half_a_minute_without_a_frame_what_fired_has_resolved(
+    config: Path, tmp_path: Path
+) -> None:
+    """At the moment at which a node lets go of it, and not at the next frame."""
+    lit = [{"t": n / 5, "s": [0.9]} for n in range(10)]
+    trace = write_trace(tmp_path / "t.jsonl", [header(["fall"]), *lit, {"t": 100.0}])
+    done = edgehome("replay", "--from-scores", trace, "-c", config, "--json")
+    assert [(one["time_s"], one["new"]) for one in kept(done.stdout, "state")] == [
+        (0.0, "pending"), (1.0, "firing"), (32.0, "inactive"), (100.0, "pending"),
+    ]  # fmt: skip
+
+
 def test_two_replays_of_a_recording_give_the_same_bytes_but_for_the_summary(
     config: Path, trace: Path
 ) -> None:

@@ -18,7 +18,7 @@ from edgehome.messages import Probabilities, places_of
 from edgehome.replay.play import Clip
 from edgehome.replay.recorder import TraceSink, TraceWriter
 from edgehome.replay.trace import TraceError, TraceFile, clip_names
-from edgehome.rules import RuleEngine, Verdict
+from edgehome.rules import RuleEngine
 from edgehome.types import CameraState, Scores
 
 AT = datetime(2026, 11, 22, 23, 10, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_a_trace_gives_the_very_numbers_that_were_recorded(tmp_path: Path, seed:
         sink = TraceSink(writer, Config())
         sink.begin(clip, engine)
         for scores in given:
-            sink.frame(scores, Verdict())
+            sink.frame(scores)
     found = read(path)
     for one, other in zip(given, found, strict=True):
         assert dict(one.probabilities) == dict(other.probabilities)
@@ -209,7 +209,7 @@ def test_what_was_recorded_is_text_that_people_can_read(tmp_path: Path) -> None:
         sink.begin(Clip("a.mp4", AT, 5.0, iter(()), labels=("fall",)), engine)
         row = Probabilities(places_of(("fall",)), array("f", [0.1]))
         still = Scores(0.4, AT, row, motion=0.5, still=True, camera=frozenset([CameraState.DARK]))
-        sink.frame(still, Verdict())
+        sink.frame(still)
     last = path.read_text().splitlines()[-1]
     assert last == '{"t": 0.4, "s": [0.1], "m": 0.5, "still": true, "camera": ["dark"]}'
     assert json.loads(last)["s"] == [0.1]

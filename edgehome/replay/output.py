@@ -30,8 +30,8 @@ class JsonLines:
         del engine
         self._clip = clip.name
 
-    def frame(self, scores: Scores, verdict: Verdict) -> None:
-        """Write a frame, and what the rules said of it."""
+    def frame(self, scores: Scores) -> None:
+        """Write a frame."""
         head = {"clip": self._clip, "time_s": round(scores.time_s, 3)}
         top = {label: round(value, 4) for label, value in scores.top(TOP)}
         line = {"kind": "scores", **head, "scores": top, "motion": round(scores.motion, 4)}
@@ -40,6 +40,10 @@ class JsonLines:
         if scores.camera:
             line["camera"] = sorted(scores.camera)
         self._write(line)
+
+    def told(self, time_s: float, verdict: Verdict) -> None:
+        """Write what the rules said."""
+        head = {"clip": self._clip, "time_s": round(time_s, 3)}
         for event in verdict.events:
             self._write({"kind": "event", **head, **_event(event)})
         for change in verdict.transitions:
@@ -79,13 +83,22 @@ class Text:
         self._out.write(f"{clip.name}\n")
         self._labels, self._best = clip.labels, []
 
-    def frame(self, scores: Scores, verdict: Verdict) -> None:
-        """Write what changed with a frame."""
+    def frame(self, scores: Scores) -> None:
+        """Note which labels are strong."""
         found = scores.probabilities
         row = found.row if isinstance(found, Probabilities) else list(found.values())
         self._best = list(map(max, self._best, row)) if self._best else list(row)
-        if verdict.events or verdict.alerts or verdict.near_misses:
-            self._changes(f"  {scores.time_s:7.1f} s  ", verdict)
+
+    def told(self, time_s: float, verdict: Verdict) -> None:
+        """Write what changed."""
+        when = f"  {time_s:7.1f} s  "
+        for event in verdict.events:
+            verb = "begins" if event.edge == "onset" else "ends"
+            self._out.write(f"{when}{event.activity} {verb} ({event.score:.2f})\n")
+        for alert in verdict.alerts:
+            self._out.write(f"{when}ALERT {alert.rule} [{alert.severity}]: {alert.message}\n")
+        for miss in verdict.near_misses:
+            self._out.write(f"{when}near miss {miss.rule}: {miss.message}\n")
 
     def end(self, failure: EdgehomeError | None) -> None:
         """Write the clip's strongest labels."""
@@ -108,15 +121,6 @@ class Text:
         self._out.write(
             f"{said['frames']} frames, {said['alerts']} alerts{speed}, {said['wall_s']} s\n"
         )
-
-    def _changes(self, when: str, verdict: Verdict) -> None:
-        for event in verdict.events:
-            verb = "begins" if event.edge == "onset" else "ends"
-            self._out.write(f"{when}{event.activity} {verb} ({event.score:.2f})\n")
-        for alert in verdict.alerts:
-            self._out.write(f"{when}ALERT {alert.rule} [{alert.severity}]: {alert.message}\n")
-        for miss in verdict.near_misses:
-            self._out.write(f"{when}near miss {miss.rule}: {miss.message}\n")
 
 
 def _strongest(item: tuple[str, float]) -> tuple[float, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from edgehome.config.types import Config
 from edgehome.rules import RuleEngine, Verdict
+from edgehome.rules.timing import FORGET_S
 from edgehome.types import EdgehomeError, Mode, Scores
 
 PROGRESS_FRAMES = 25
@@ -41,8 +43,11 @@ class Sink(Protocol):
     def begin(self, clip: Clip, engine: RuleEngine) -> None:
         """Begin a clip; `engine` is asked for what a verdict does not hold, and never changed."""
 
-    def frame(self, scores: Scores, verdict: Verdict) -> None:
-        """Take in a frame and what the rules said of it."""
+    def frame(self, scores: Scores) -> None:
+        """Take in a frame."""
+
+    def told(self, time_s: float, verdict: Verdict) -> None:
+        """Take in what the rules said of it, or of a moment without one, if they said anything."""
 
     def end(self, failure: EdgehomeError | None) -> None:
         """End the clip; `failure` is why it could not be read to its end."""
@@ -80,8 +85,7 @@ def play(
             sink.begin(clip, engine)
         failure: EdgehomeError | None = None
         try:
-            sees = [sink.frame for sink in sinks]
-            for time_s in _play_clip(clip, engine.update, mode, sees, tally):
+            for time_s in _play_clip(clip, engine, mode, sinks, tally):
                 progress(f"{clip.name}: {time_s:.0f} s")
         except EdgehomeError as error:
             failure = error
@@ -104,21 +108,32 @@ def engine_for(config: Config, rate: float, model: str, identify: Callable[[], s
 
 
 def _play_clip(
-    clip: Clip,
-    update: Callable[[Scores, Mode], Verdict],
-    mode: Mode,
-    sees: Sequence[Callable[[Scores, Verdict], None]],
-    tally: Tally,
+    clip: Clip, engine: RuleEngine, mode: Mode, sinks: Sequence[Sink], tally: Tally
 ) -> Iterator[float]:
     """Judge a clip; yield the time now and then, in seconds."""
+    update = engine.update
+    shown = [sink.frame for sink in sinks]
+    last_s = math.inf
     for scores in clip.frames:
+        time_s = scores.time_s
+        if time_s - last_s > FORGET_S:
+            # As in a node, whose supervisor lets the rules know that nothing comes.
+            idle_s = last_s + FORGET_S + 1 / clip.rate
+            _tell(sinks, idle_s, engine.idle(idle_s), tally)
+        last_s = time_s
         verdict = update(scores, mode)
-        if verdict.alerts:
-            tally.alerts += len(verdict.alerts)
-        for see in sees:
-            see(scores, verdict)
+        for show in shown:
+            show(scores)
+        if verdict.transitions or verdict.events or verdict.alerts or verdict.near_misses:
+            _tell(sinks, time_s, verdict, tally)
         tally.frames += 1
         if scores.inference_ms:
             tally.milliseconds.append(scores.inference_ms)
         if not scores.frame % PROGRESS_FRAMES:
-            yield scores.time_s
+            yield time_s
+
+
+def _tell(sinks: Sequence[Sink], time_s: float, verdict: Verdict, tally: Tally) -> None:
+    tally.alerts += len(verdict.alerts)
+    for sink in sinks:
+        sink.told(time_s, verdict)

@@ -78,10 +78,12 @@ class TraceSink:
         header = Header(clip.name, clip.rate, labels, clip.start, clip.model, thresholds)
         self._writer.begin(header)
 
-    def frame(self, scores: Scores, verdict: Verdict) -> None:
+    def frame(self, scores: Scores) -> None:
         """Write a frame."""
-        del verdict
         self._writer.write(scores)
+
+    def told(self, time_s: float, verdict: Verdict) -> None:
+        """Pass over what the rules said."""
 
     def end(self, failure: EdgehomeError | None) -> None:
         """End the clip."""

@@ -50,11 +50,13 @@ class Results:
         del engine
         self.clips.append(Result(clip.name, time.perf_counter()))
 
-    def frame(self, scores: Scores, verdict: Verdict) -> None:
-        """Keep the alerts of a frame."""
-        for alert in verdict.alerts:
-            clip = self.clips[-1].clip
-            self.came.append(Came(alert.rule, scores.time_s, alert.message, clip))
+    def frame(self, scores: Scores) -> None:
+        """Pass over the frame."""
+
+    def told(self, time_s: float, verdict: Verdict) -> None:
+        """Keep the alerts."""
+        clip = self.clips[-1].clip
+        self.came += [Came(alert.rule, time_s, alert.message, clip) for alert in verdict.alerts]
 
     def end(self, failure: EdgehomeError | None) -> None:
         """End the clip."""

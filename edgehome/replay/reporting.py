@@ -47,7 +47,7 @@ class ReportSink:
 
             self._pictures.keep(frame.time_s, jpeg(frame.image))
 
-    def frame(self, scores: Scores, verdict: Verdict) -> None:
+    def frame(self, scores: Scores) -> None:
         """Keep a frame."""
         recording = self.recordings[-1]
         recording.times.append(scores.time_s)
@@ -57,11 +57,15 @@ class ReportSink:
         recording.still.change(scores.time_s, "still" if scores.still else "")
         for state, spans in recording.camera.items():
             spans.change(scores.time_s, str(state) if state in scores.camera else "")
+
+    def told(self, time_s: float, verdict: Verdict) -> None:
+        """Keep what the rules said."""
+        recording = self.recordings[-1]
         for change in verdict.transitions:
             name = "" if change.new is State.INACTIVE else str(change.new)
             recording.states[change.rule].change(change.time_s, name)
-        recording.alerts += [(scores.time_s, alert) for alert in verdict.alerts]
-        recording.misses += [(scores.time_s, miss) for miss in verdict.near_misses]
+        recording.alerts += [(time_s, alert) for alert in verdict.alerts]
+        recording.misses += [(time_s, miss) for miss in verdict.near_misses]
 
     def end(self, failure: EdgehomeError | None) -> None:
         """End the clip."""
