@@ -57,7 +57,8 @@ def half_written(data: bytes, running: bytes) -> str:
         return ""
     if not data.strip():
         return "is empty"
-    if not data.endswith(b"\n"):
+    # An editor that leaves the last line break out does so every time.
+    if running.endswith(b"\n") and not data.endswith(b"\n"):
         return "does not end with a line break"
     if running.startswith(data):
         return "is only the beginning of the one that runs"

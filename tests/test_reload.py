@@ -112,6 +112,8 @@ def test_what_looks_half_written(data: bytes, reason: str) -> None:
 
 def test_a_file_that_runs_without_a_last_line_break_is_not_doubted() -> None:
     assert half_written(b"a: 1", b"a: 1") == ""
+    assert half_written(b"a: 1\nb: 3", b"a: 1\nb: 2") == ""
+    assert half_written(b"a: 1", b"a: 1\nb: 2") == "is only the beginning of the one that runs"
 
 
 def config(**parts: object) -> Config:
