@@ -201,7 +201,9 @@ class Events:
             total = 0.0
             for place, factor in terms:
                 total += factor * row[place]
-            score.value += weight * ((min(1.0, total)) - score.value)
+            if total > 1.0:  # noqa: PLR1730 - min() takes as long as all the rest
+                total = 1.0
+            score.value = keep * score.value + weight * total
 
     def _place(self, places: Mapping[str, int]) -> None:
         """Find every label's place, once for a model."""

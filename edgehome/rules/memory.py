@@ -129,6 +129,7 @@ def _take_state(kept: Mapping[str, Any], tracker: Tracker, clock: Clock) -> None
         node.recall(item, clock)
         node.value, node.since = truth(item["holds"]), wall_clock(item["since"])
     tracker.state, tracker.since_at = state, since_at
+    tracker.value = state is State.FIRING
     tracker.over_s, tracker.told = over_s, told
 
 

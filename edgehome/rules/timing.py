@@ -95,6 +95,9 @@ class Clock:
         """Who is to be looked at with the next frame, whatever it is."""
         self._gap_s = period_s
         """From the last frame to the first moment of this clock."""
+        self._waiting_s = 0.0
+        """From the last frame to the last moment of this clock, while no frame has come."""
+        self._framed = False
         self._last_s: float | None = None
         self._true_offset = self._seen_offset = 0.0
 
@@ -102,10 +105,12 @@ class Clock:
         """Take it that the last frame was `gap_s` before the first moment that comes."""
         known = gap_s >= 0  # not for a number that is none
         self._gap_s = min(gap_s, LONGEST_S) if known else FORGET_S + self.period_s
+        self._waiting_s = self._gap_s
 
     def go_on(self, before: Clock) -> None:
         """Take over the source's time from the clock of the same node's rules before a reload."""
         self.time_s, self._last_s, self._gap_s = before.time_s, before._last_s, before._gap_s
+        self._waiting_s, self._framed = before._waiting_s, before._framed
         if before._last_s is not None:
             self._true_offset = before._true_offset + self.true_s - before.true_s
             self._seen_offset = before._seen_offset + self.seen_s - before.seen_s
@@ -114,7 +119,9 @@ class Clock:
 
     def waiting_s(self) -> float:
         """Return the seconds of a gap that began before this clock and is not yet over."""
-        return self._gap_s if self._last_s is None and self.at is not None else 0.0
+        if self._framed or self.at is None:
+            return 0.0
+        return self._waiting_s
 
     def frame(self, time_s: float, at: datetime) -> tuple[float, bool]:
         """Go on to a frame; return the seconds it counts for, and whether to forget all before.
@@ -132,6 +139,7 @@ class Clock:
         self.true_s = time_s + self._true_offset
         self.seen_s = time_s + self._seen_offset
         self._last_s = self.time_s = time_s
+        self._framed = True
         self.at = at
         return (self.period_s if missing else step_s), missing and step_s > FORGET_S
 
@@ -164,4 +172,5 @@ class Clock:
             self._seen_offset = self.seen_s - self._last_s
         if self.started_s is None:
             self.started_s = time_s + self._true_offset
+        self._waiting_s = max(0.0, time_s - self._last_s)
         return time_s - self._last_s

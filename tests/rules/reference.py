@@ -92,6 +92,7 @@ class Reference:
         self.last_s: float | None = None
         self.gap_s: float | None = period_s
         self.waited_s = 0.0
+        self.seen_one = True
         self.booted_s: float | None = None
         self.forgot = True
         self.raised_s: list[float] = []
@@ -123,7 +124,7 @@ class Reference:
         self.forgot = False
         self.frames.append(seen)
         self.cache.clear()
-        self.last_s, self.gap_s = scores.time_s, None
+        self.last_s, self.gap_s, self.seen_one = scores.time_s, None, True
         self._release(true_s, outcome)
         for rule in self.rules:
             self._judge(rule, before, outcome)
@@ -145,13 +146,17 @@ class Reference:
         return outcome
 
     def restart(self, gap_s: float) -> None:
-        """Another process, whose first moment comes `gap_s` after the last frame."""
+        """Another process, whose first moment comes `gap_s` after the last frame.
+
+        Where the last process saw none, the time for which it waited counts too.
+        """
         if self.frames:
-            self.gap_s, self.last_s = gap_s, None
+            waited_s = 0.0 if self.seen_one else self.waited_s
+            self.gap_s = self.waited_s = gap_s + waited_s
+            self.last_s, self.seen_one = None, False
         else:
             self.gap_s, self.last_s = self.period_s, None
         self.booted_s = None
-        # What was forgotten while no frame came is kept as forgotten; there is nothing in it.
 
     def mute(self, name: str, *, muted: bool) -> None:
         for standing in self.rules:
@@ -163,6 +168,7 @@ class Reference:
     def _step(self, time_s: float) -> float:
         if self.last_s is None:
             self.last_s = time_s - (self.gap_s or 0.0)
+        self.waited_s = max(0.0, time_s - self.last_s)
         return time_s - self.last_s
 
     def _forget(self, outcome: Outcome) -> None:

@@ -96,7 +96,9 @@ activities = st.builds(
     a_few(None, None, 3.0),
 )
 others = st.one_of(
-    st.builds(build(MotionCondition, "motion", "below"), additions, a_few(0.1, 0.5), a_few(0.05, 0.1)),
+    st.builds(
+        build(MotionCondition, "motion", "below"), additions, a_few(0.1, 0.5), a_few(0.05, 0.1)
+    ),
     st.builds(
         build(CameraCondition, "camera"),
         additions,
@@ -153,11 +155,13 @@ configs = st.builds(
     st.lists(
         st.tuples(
             conditions,
-            st.fixed_dictionaries({
-                "repeat_interval_s": a_few(0.0, 1.0, 5.0, 60.0),
-                "resolve_after_s": a_few(0.0, 0.5, 3.0),
-                "severity": st.sampled_from(Severity),
-            }),
+            st.fixed_dictionaries(
+                {
+                    "repeat_interval_s": a_few(0.0, 1.0, 5.0, 60.0),
+                    "resolve_after_s": a_few(0.0, 0.5, 3.0),
+                    "severity": st.sampled_from(Severity),
+                }
+            ),
         ),
         min_size=1,
         max_size=3,
@@ -252,9 +256,7 @@ class Both:
         self.go(self.period_s)
         found = {"a": a, "b": b, "c": c, "a@3s": b}
         scores = Scores(self.time_s, self.at, found, motion=motion, camera=camera)
-        self.same(
-            self.engine.update(scores, self.mode), self.reference.frame(scores, self.mode)
-        )
+        self.same(self.engine.update(scores, self.mode), self.reference.frame(scores, self.mode))
 
     def same(self, verdict: Verdict, outcome: Outcome) -> None:
         assert [(a.rule, a.folded, a.message) for a in verdict.alerts] == outcome.alerts
