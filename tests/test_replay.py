@@ -125,6 +125,19 @@ def test_after_half_a_minute_without_a_frame_what_fired_has_resolved(
     ]  # fmt: skip
 
 
+def test_what_was_about_to_be_when_the_clip_ended_is_a_near_miss(
+    config: Path, tmp_path: Path
+) -> None:
+    trace = write_trace(tmp_path / "t.jsonl", [header(["fall"]), *frames(0.0, *[0.9] * 4)])
+    done = edgehome("replay", "--from-scores", trace, "-c", config, "--json")
+    (miss,) = kept(done.stdout, "near_miss")
+    assert (miss["time_s"], miss["rule"], miss["reason"]) == (0.8, "Fall", "too_short")
+    assert len(kept(done.stdout, "state")) == 1
+    write_trace(trace, [header(["fall"]), *frames(*[0.9] * 9)])
+    done = edgehome("replay", "--from-scores", trace, "-c", config, "--json")
+    assert not kept(done.stdout, "near_miss")
+
+
 def test_two_replays_of_a_recording_give_the_same_bytes_but_for_the_summary(
     config: Path, trace: Path
 ) -> None:

@@ -131,6 +131,10 @@ def _play_clip(
             tally.milliseconds.append(scores.inference_ms)
         if not scores.frame % PROGRESS_FRAMES:
             yield time_s
+    # What was about to be when the clip ended is told as well: most ask why a rule did not fire.
+    ended = engine.idle(last_s + FORGET_S + 1 / clip.rate)
+    if ended.near_misses:
+        _tell(sinks, last_s, Verdict(near_misses=ended.near_misses), tally)
 
 
 def _tell(sinks: Sequence[Sink], time_s: float, verdict: Verdict, tally: Tally) -> None:

@@ -112,7 +112,7 @@ def _values(
     single = len(axis.ranges) == len(axis.times)
     if not single:
         data["low"] = [round(low * 1000) for low, _ in extremes]
-    asked = f", asked for {' and '.join(f'{level:g}' for level in levels)}" if levels else ""
+    asked = f", asked for {' and '.join(f'{level:.3g}' for level in levels)}" if levels else ""
     rest = f"highest {max(values, default=0.0):.{digits}f}{asked}"
     drawn = line(axis, values, top, levels)
     return Track(name, rest, drawn, f"{style}{' single' if single else ''}", data)

@@ -59,7 +59,7 @@ def _summary(recordings: Sequence[Recording]) -> Markup:
     judged = any(recording.differences is not None for recording in recordings)
     heads = [
         element("th", "Clip", scope="col"),
-        element("th", "Length", scope="col", class_="number"),
+        element("th", "Length", scope="col", class_="number few"),
         element("th", "Alerts", scope="col", class_="number"),
         element("th", "Near misses", scope="col", class_="number"),
         *([element("th", "As expected", scope="col")] if judged else []),
@@ -68,7 +68,7 @@ def _summary(recordings: Sequence[Recording]) -> Markup:
         element(
             "tr",
             element("td", element("a", recording.name, href=f"#clip{number}")),
-            element("td", clock_of(recording.seconds)(recording.seconds), class_="number"),
+            element("td", clock_of(recording.seconds)(recording.seconds), class_="number few"),
             element("td", str(len(recording.alerts)), class_="number"),
             element("td", str(len(recording.misses)), class_="number"),
             *([_verdict(recording)] if judged else []),
@@ -119,7 +119,7 @@ def _legend() -> Markup:
 
 def _alerts(recording: Recording, number: int) -> Markup:
     if not recording.alerts:
-        return element("p", "No alert.", class_="soft")
+        return element("p", "No alert.", class_="soft below")
     say = clock_of(recording.seconds)
     found = [element("h3", _count(len(recording.alerts), "alert").capitalize())]
     for place, (time_s, alert) in enumerate(recording.alerts[:MOST_ALERTS], start=1):
