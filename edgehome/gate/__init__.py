@@ -1,0 +1,1 @@
+"""Whether the model need look: motion, and what is wrong with the view."""
