@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from edgehome.types import Problem, Scores
+from edgehome.types import CameraState, Polygon, Problem, Scores
 
 MAX_BYTES = 192 * 1024
 
@@ -69,6 +69,12 @@ class Settings:
     """Further windows for which the model's own labels are asked, as `label@3s`."""
     ensemble: int = 1
     """Members that take turns with the frames."""
+    gate: bool = True
+    """Whether the model rests while nothing moves."""
+    threshold: float = 0.01
+    """Part of the picture, 0-1, that must move to wake it."""
+    ignore: tuple[Polygon, ...] = ()
+    """Where motion does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,11 @@ def decode_settings(packet: bytes) -> Settings:
     """Return the supervisor's settings; raises MessageError."""
     try:
         fields = json.loads(packet)
-        return Settings(**{**fields, "shorter_s": tuple(fields["shorter_s"])})
+        fields["shorter_s"] = tuple(fields["shorter_s"])
+        fields["ignore"] = tuple(
+            tuple((float(x), float(y)) for x, y in polygon) for polygon in fields["ignore"]
+        )
+        return Settings(**fields)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MessageError(f"not settings: {error}") from None
 
@@ -118,32 +128,31 @@ def encode(message: Message) -> bytes:
             "skipped": message.skipped,
             "inference_ms": message.inference_ms,
             "warm": message.warm,
+            "motion": message.motion,
+            "camera": sorted(message.camera),
         }
+        if message.still:  # the row of the packet before, whatever that was
+            return json.dumps({**head, "still": True}).encode()
         given = message.probabilities
         row = given.row if isinstance(given, Probabilities) else array("f", given.values())
         return json.dumps(head).encode() + b"\n" + row.tobytes()
     return json.dumps({"kind": type(message).__name__.lower(), **asdict(message)}).encode()
 
 
-def decode(packet: bytes, places: Mapping[str, int]) -> Message:
+def decode(
+    packet: bytes, places: Mapping[str, int], last: Mapping[str, float] | None = None
+) -> Message:
     """Return a worker's message; raises MessageError.
 
-    `places` are those of the labels that its `Ready` told.
+    `places` are those of the labels that its `Ready` told. Scores of a still scene have no
+    probabilities with them: theirs are `last`, those of the scores before.
     """
     line, _, tail = packet.partition(b"\n")
     try:
         head = json.loads(line)
         kind = head.pop("kind")
         if kind == "scores":
-            return Scores(
-                time_s=float(head["time_s"]),
-                at=datetime.fromisoformat(head["at"]),
-                probabilities=Probabilities(places, array("f", tail)),
-                frame=int(head["frame"]),
-                skipped=int(head["skipped"]),
-                inference_ms=float(head["inference_ms"]),
-                warm=float(head["warm"]),
-            )
+            return _scores(head, places, tail, last)
         if kind == "ready":
             degraded = head.pop("degraded")
             return Ready(
@@ -155,3 +164,29 @@ def decode(packet: bytes, places: Mapping[str, int]) -> Message:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageError(f"not a message of the worker: {error!r}") from None
     raise MessageError(f"the worker has no message {kind!r}")
+
+
+def _scores(
+    head: dict[str, Any], places: Mapping[str, int], tail: bytes, last: Mapping[str, float] | None
+) -> Scores:
+    """Return what a packet says of a frame. Raises ValueError, KeyError or TypeError."""
+    still = head.get("still") is True
+    if not still:
+        last = None
+    elif tail or last is None:
+        raise ValueError("probabilities in a still scene, or none before it")
+    motion = float(head["motion"])
+    if not 0.0 <= motion <= 1.0:
+        raise ValueError(f"{motion} of the picture moves")
+    return Scores(
+        time_s=float(head["time_s"]),
+        at=datetime.fromisoformat(head["at"]),
+        probabilities=Probabilities(places, array("f", tail)) if last is None else last,
+        frame=int(head["frame"]),
+        skipped=int(head["skipped"]),
+        inference_ms=float(head["inference_ms"]),
+        warm=float(head["warm"]),
+        motion=motion,
+        still=still,
+        camera=frozenset(map(CameraState, head["camera"])),
+    )

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from edgehome.camera import Camera, open_camera
+from edgehome.gate.gate import Gate
 from edgehome.messages import (
     Failure,
     Message,
@@ -37,24 +38,48 @@ PR_SET_PDEATHSIG = 1
 logger = logging.getLogger(__name__)
 
 
-def watch(camera: Camera, recognizer: Recognizer) -> Iterator[Scores]:
+def watch(camera: Camera, recognizer: Recognizer, gate: Gate) -> Iterator[Scores]:
     """Yield the scores of every frame that the camera gives, until it ends.
 
-    Raises CameraError when the camera stops, ModelError when the model no longer runs.
+    While the gate lets the model rest they are those of the last step. Raises CameraError when
+    the camera stops, ModelError when the model no longer runs.
     """
     places = places_of(recognizer.labels)
+    probabilities: Probabilities | None = None
     for number, frame in enumerate(camera.frames(), start=1):
-        began_s = time.perf_counter()
-        probabilities = recognizer.step(frame)
+        look = gate.look(frame)
+        still = not look.run and probabilities is not None
+        inference_ms = 0.0
+        if still:
+            recognizer.rest(frame)
+        else:
+            began_s = time.perf_counter()
+            row = recognizer.step(frame)
+            probabilities = Probabilities(places, array("f", row.tobytes()))
+            inference_ms = (time.perf_counter() - began_s) * 1000
+        assert probabilities is not None  # noqa: S101  (there was a step)
         yield Scores(
             time_s=frame.time_s,
             at=frame.at,
-            probabilities=Probabilities(places, array("f", probabilities.tobytes())),
+            probabilities=probabilities,
             frame=number,
             skipped=camera.skipped,
-            inference_ms=(time.perf_counter() - began_s) * 1000,
+            inference_ms=inference_ms,
             warm=recognizer.warm,
+            motion=look.motion,
+            still=still,
+            camera=look.camera,
         )
+
+
+def gate_for(settings: Settings) -> Gate:
+    """Return the gate that a worker of these settings has; it looks back as far as the model."""
+    return Gate(
+        window_s=max(settings.window_s, *settings.shorter_s, 0.0),
+        threshold=settings.threshold,
+        ignore=settings.ignore,
+        rests=settings.gate,
+    )
 
 
 def run(settings: Settings, send: Sender) -> None:
@@ -79,7 +104,7 @@ def run(settings: Settings, send: Sender) -> None:
         )
         _give_back_memory()
         with open_camera(settings.source, size=manifest.size, rate=manifest.rate) as camera:
-            for scores in watch(camera, recognizer):
+            for scores in watch(camera, recognizer, gate_for(settings)):
                 send(scores)
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
 

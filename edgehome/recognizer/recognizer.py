@@ -111,13 +111,17 @@ class Recognizer:
 
         A clock that jumps by more than GAP_S, or backwards, makes it forget what went before.
         """
-        if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
-            _log.info("a gap of %.1f s: the model begins anew", frame.time_s - self._time_s)
-            self.reset()
-        self._time_s = frame.time_s
+        self._go_on(frame)
         self._logits[self._turn] = self._members[self._turn].step(frame.image)
         self._turn = (self._turn + 1) % self._size
         return _probabilities([logits for logits in self._logits if logits])
+
+    def rest(self, frame: Frame) -> None:
+        """Pass over a frame of a still scene: the next step goes on from the last one.
+
+        So a pause of any length is no gap; a clock that jumps during it is one, as in `step`.
+        """
+        self._go_on(frame)
 
     def reset(self) -> None:
         """Forget every frame, as if just opened."""
@@ -126,6 +130,13 @@ class Recognizer:
         self._logits: list[list[NDArray[np.float32]]] = [[] for _ in self._members]
         self._turn = 0
         self._time_s = None
+
+    def _go_on(self, frame: Frame) -> None:
+        """Follow the clock, and begin anew after a gap."""
+        if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
+            _log.info("a gap of %.1f s: the model begins anew", frame.time_s - self._time_s)
+            self.reset()
+        self._time_s = frame.time_s
 
     def _load(self) -> None:
         self.manifest, data = load_model(self._path)

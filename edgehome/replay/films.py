@@ -13,8 +13,8 @@ from edgehome.labels import thresholds_of
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
 from edgehome.types import Frame, Scores
-from edgehome.vision import shorter_windows
-from edgehome.worker import watch
+from edgehome.vision import shorter_windows, worker_settings
+from edgehome.worker import gate_for, watch
 
 Look = Callable[[Frame], None]
 """Is shown every frame before it is judged."""
@@ -65,7 +65,8 @@ class Films:
         manifest = self._recognizer.manifest
         with open_clip(path, size=manifest.size, rate=manifest.rate, start=start) as camera:
             shown = _Shown(camera, self._look) if self._look else camera
-            yield from watch(shown, self._recognizer)
+            gate = gate_for(worker_settings(self._config, self._model))
+            yield from watch(shown, self._recognizer, gate)
 
 
 class _Shown:
