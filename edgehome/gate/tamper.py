@@ -17,19 +17,17 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 """Seconds between two looks at all but a frozen picture."""
-KNOWN = 5
-"""Looks after which the view is known."""
 FROZEN_S = 5.0
 """Seconds of the same picture to the last bit; a sensor's noise never lets that be."""
 ON_S, OFF_S = 3.0, 2.0
 """Seconds that any other state must last to begin, and be gone to end."""
-LOST, FOUND = 0.3, 0.45
+LOST, FOUND = 0.27, 0.4
 """Part of the known edges: below, the view is lost, above, it is there again."""
 PLAIN = 0.35
 """Edges, as a share of the known, below which what is shown is no other place but a cover."""
-STEADY = 0.6
+STEADY = 0.5
 """Part of a look's edges that the next one has where nothing moves."""
-BLURRED, SHARP = 0.5, 0.65
+BLURRED, SHARP = 0.6, 0.75
 """Detail, as a share of the known: below, it is out of focus, above, it is not."""
 ALIKE = 0.8
 """Correlation, without detail, from which on a blurred view is still the known one."""
@@ -67,13 +65,13 @@ class Tamper:
         """Return the states after a frame, (size, size, 3), and its small picture."""
         changed = self._tell_frozen(image, picture, time_s)
         if self._sum is None:
-            self._sum, self._count, self._next_s = picture.copy(), 1, time_s + LOOK_S
+            self._sum, self._count = picture.copy(), 1
         else:
             self._sum += picture
             self._count += 1
         if time_s >= self._next_s:
             sight = Sight.of(self._sum / np.float32(self._count), image)
-            self._sum = None
+            self._sum, self._next_s = None, time_s + LOOK_S
             self._look(sight, time_s)
             changed = True
         if changed:
@@ -98,7 +96,7 @@ class Tamper:
         ) | {CameraState.DARK: dark}
         known = self._view.sight
         lost: bool | None = False
-        if known is not None and self._view.looks >= KNOWN and dark is False:
+        if known is not None and dark is False:
             lost = self._compare(sight, known, signs)
         if lost is False and not any(signs.values()) and dark is False:
             self._view.learn(sight)
@@ -116,20 +114,22 @@ class Tamper:
         self, sight: Sight, known: Sight, signs: dict[CameraState, bool | None]
     ) -> bool | None:
         """Fill in the signs; return whether the known view is lost, None where it is on the brink."""
-        detail = sight.detail / known.detail if known.detail else 1.0
-        alike = sight.alike(known) > ALIKE
-        if detail < BLURRED and alike:
-            signs[CameraState.DEFOCUSED] = True
-            return None
-        if detail < SHARP and alike:
-            signs[CameraState.DEFOCUSED] = None
-        kept = sight.kept(known)
-        if kept is None or kept > FOUND:
+        kept = self._view.kept(sight)
+        if kept is None:
+            return False
+        detail = sight.detail(known)
+        if sight.alike(known) > ALIKE:
+            if detail is None or detail < BLURRED:
+                signs[CameraState.DEFOCUSED] = True
+                return None
+            if detail < SHARP:
+                signs[CameraState.DEFOCUSED] = None
+        if kept > FOUND:
             return False
         if kept > LOST:
             signs[CameraState.COVERED] = signs[CameraState.MOVED] = None
             return None
-        if sight.plain(known) < PLAIN:
+        if sight.share(known) < PLAIN:
             signs[CameraState.COVERED] = True
         elif self._last is not None and (sight.kept(self._last) or 0.0) > STEADY:
             signs[CameraState.MOVED] = True

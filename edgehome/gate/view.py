@@ -16,12 +16,16 @@ STRONG = np.float32(5.0)
 """Brightness, of 255, from one cell to the next: an edge that can be known again."""
 FAINT = np.float32(2.0)
 """So much of it must be left for an edge to be there."""
-ALIKE = np.float32(0.7)
-"""Cosine between two directions of an edge: within 45 degrees."""
+ALIKE = np.float32(0.9)
+"""Cosine between two directions of an edge that are the same: within 25 degrees."""
 ENOUGH = 0.03
 """Part of the cells that must have an edge for a view to be known again."""
-FOLLOW = 32
-"""Looks over which the view is learnt: half a minute, at one a second."""
+SHIFTS = ((8, 8), (-8, 8), (8, -8), (-8, -8))
+"""Cells down and across by which a view is shifted to see how like itself another place is."""
+KNOWN = 10
+"""Looks after which a view is known."""
+STEP = np.float32(1.0)
+"""Brightness by which a known view follows, a look: what only passes leaves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +37,55 @@ class Sight:
     across: Cells
     down: Cells
     """How it grows from cell to cell, (cells - 1, cells - 1)."""
-    detail: float
-    """Edges as fine as pixels, against the contrast of the whole picture."""
+    fine: Cells
+    """By how much at most from pixel to pixel between two cells, (cells - 1, cells - 1)."""
 
     @classmethod
     def of(cls, picture: Cells, image: NDArray[np.uint8]) -> Sight:
         """Return the look that a small picture and its frame, (size, size, 3), are."""
         corner = picture[:-1, :-1]
-        across, down = picture[:-1, 1:] - corner, picture[1:, :-1] - corner
-        rows = image[2::4, :, 1].astype(np.float32)
-        steps = (rows[:, 1:] - rows[:, :-1]).ravel()
-        fine = float(np.dot(steps, steps)) / len(steps)
-        return cls(picture, across, down, (fine / (float(picture.var()) + 1.0)) ** 0.5)
+        green = image[:, :, 1]
+        fine = np.maximum(_steepest(green, len(corner)), _steepest(green.T, len(corner)).T)
+        return cls(picture, picture[:-1, 1:] - corner, picture[1:, :-1] - corner, fine)
 
     def edges(self) -> NDArray[np.bool_]:
         """Return the cells with an edge that can be known again."""
         found: NDArray[np.bool_] = self.across**2 + self.down**2 > STRONG**2
         return found
 
-    def kept(self, known: Sight) -> float | None:
-        """Return the part of another look's edges that this one has too, or None for a plain one.
+    def same(self, known: Sight) -> NDArray[np.bool_]:
+        """Return the cells whose edge runs as in another look, whatever the light."""
+        along = self.across * known.across + self.down * known.down
+        ours, theirs = self.across**2 + self.down**2, known.across**2 + known.down**2
+        alike: NDArray[np.bool_] = along > ALIKE * np.sqrt(ours * theirs)
+        return alike & (ours > FAINT**2)
 
-        An edge is the same if it runs the same way: the light may be another.
-        """
+    def kept(self, known: Sight) -> float | None:
+        """Return the part of another look's edges that this one has too, or None for a plain one."""
         edges = known.edges()
         count = int(np.count_nonzero(edges))
         if count < ENOUGH * edges.size:
             return None
-        ours, theirs = (self.across[edges], self.down[edges]), (known.across[edges], known.down[edges])
-        along = ours[0] * theirs[0] + ours[1] * theirs[1]
-        length = ours[0] ** 2 + ours[1] ** 2
-        same = along > ALIKE * np.sqrt(length * (theirs[0] ** 2 + theirs[1] ** 2))
-        return int(np.count_nonzero(same & (length > FAINT**2))) / count
+        return int(np.count_nonzero(self.same(known) & edges)) / count
 
-    def plain(self, known: Sight) -> float:
+    def share(self, known: Sight) -> float:
         """Return the edges of this look as a share of another's."""
         return int(np.count_nonzero(self.edges())) / max(1, int(np.count_nonzero(known.edges())))
+
+    def detail(self, known: Sight) -> float | None:
+        """Return how sharp the edges are that both looks have, as a share of the other's.
+
+        Sharp is what is steep from pixel to pixel, beside what it is from cell to cell; so the
+        light does not matter. None where too few are left to tell.
+        """
+        both = self.same(known) & known.edges()
+        if np.count_nonzero(both) < ENOUGH / 3 * both.size:
+            return None
+        return self._sharpness(both) / known._sharpness(both)
+
+    def _sharpness(self, cells: NDArray[np.bool_]) -> float:
+        coarse = np.sqrt(self.across[cells] ** 2 + self.down[cells] ** 2)
+        return float(self.fine[cells].sum()) / float(coarse.sum()) + 1e-3
 
     def alike(self, known: Sight) -> float:
         """Return the correlation of what is light and what is dark, without detail, -1 to 1."""
@@ -78,26 +95,61 @@ class Sight:
 
 
 class View:
-    """The mean of the last looks: what moves about fades from it, what stands is its edges."""
+    """What most looks have: what stands is its edges, and what only passes is not."""
 
     def __init__(self) -> None:
-        self.looks = 0
+        self._first: list[Sight] = []
+        self._looks = 0
         self.sight: Sight | None = None
+        """The known view; None while it is being learnt."""
+        self._chance = 0.0
 
     def learn(self, sight: Sight) -> None:
         """Take in one more look."""
-        self.looks += 1
-        old = self.sight
-        if old is None:
-            self.sight = sight
-            return
-        share = np.float32(1 / min(self.looks, FOLLOW))
-        self.sight = Sight(
-            old.picture + (sight.picture - old.picture) * share,
-            old.across + (sight.across - old.across) * share,
-            old.down + (sight.down - old.down) * share,
-            old.detail + (sight.detail - old.detail) * float(share),
-        )
+        self._looks += 1
+        if self.sight is not None:
+            pairs = zip(_maps(self.sight), _maps(sight), strict=True)
+            self.sight = Sight(*(old + (new - old).clip(-STEP, STEP) for old, new in pairs))
+        else:
+            self._first.append(sight)
+            if len(self._first) == KNOWN:
+                maps = zip(*map(_maps, self._first), strict=True)
+                self.sight = Sight(*(np.median(np.stack(looks), axis=0) for looks in maps))
+                self._first.clear()
+        if self.sight is not None and self._looks % KNOWN == 0:
+            self._chance = _chance(self.sight)
+
+    def kept(self, sight: Sight) -> float | None:
+        """Return the part of the view that a look still has, None if it is too plain to be known.
+
+        1 is all of it, and 0 as much as a picture of another place has by chance, or less.
+        """
+        kept = sight.kept(self.sight) if self.sight is not None else None
+        return kept if kept is None else max(0.0, (kept - self._chance) / (1 - self._chance))
+
+
+def _maps(sight: Sight) -> tuple[Cells, Cells, Cells, Cells]:
+    return sight.picture, sight.across, sight.down, sight.fine
+
+
+def _chance(sight: Sight) -> float:
+    """Return the part of its edges that a view keeps when it is shifted; below 1."""
+    edges = max(1, int(np.count_nonzero(sight.edges())))
+    found = 0
+    for shift in SHIFTS:
+        shifted = Sight(*(np.roll(cells, shift, (0, 1)) for cells in _maps(sight)))
+        found += int(np.count_nonzero(shifted.same(sight) & sight.edges()))
+    return min(0.9, found / len(SHIFTS) / edges)
+
+
+def _steepest(green: NDArray[np.uint8], cells: int) -> Cells:
+    """Return the steepest step along a row between the middles of a cell and the next."""
+    cell = len(green) // (cells + 1)
+    middle = cell // 2
+    rows = green[middle : middle + cells * cell : cell].astype(np.float32)
+    steps = np.abs(rows[:, 1:] - rows[:, :-1])[:, middle - 1 : middle - 1 + cells * cell]
+    steepest: Cells = steps.reshape(cells, cells, cell).max(axis=2)
+    return steepest
 
 
 def _coarse(picture: Cells) -> Cells:
