@@ -20,6 +20,10 @@ FOLLOW = np.float32(1 / 16)
 FLOOR = np.float32(6.0)
 """Brightness, of 255, that a cell must differ by at least: what video coding does to it."""
 TIMES_NOISE = np.float32(5.0)
+SWAY = np.float32(0.15)
+"""Cells by which an edge may sway, as on a pole in the wind."""
+SWAY_LOOKS = 10
+"""Frames after which the edges are looked for anew."""
 FASTER, SLOWER = np.float32(1.05), np.float32(0.95)
 LOUDEST = np.float32(6.0)
 """Noise, of 255, above which a cell is no longer believed to be only noisy."""
@@ -77,15 +81,20 @@ class Motion:
         self._background = picture.copy()
         self._before = picture
         self._noise = np.ones_like(picture)
-        self._floor = np.full_like(picture, FLOOR)
+        self._frames = 0
         masked = inside(self._ignore, len(picture))
-        self._floor[masked] = np.inf
+        self._least = np.where(masked, np.float32(np.inf), FLOOR)
         self._cells = max(1, int(np.count_nonzero(~masked)))
 
     def _listen(self, picture: Cells) -> None:
         """Move each cell's noise a step towards the median of its changes."""
+        if self._frames % SWAY_LOOKS == 0:
+            self._floor = self._least + SWAY * contrast(self._background)
+        self._frames += 1
         change = np.abs(picture - self._before)
         self._before = picture
+        if self._frames == 1:
+            self._noise.fill(max(1.0, float(np.median(change))))
         step = (change > self._noise) * (FASTER - SLOWER)
         step += SLOWER
         self._noise *= step
@@ -93,6 +102,17 @@ class Motion:
 
     def _count(self, cells: NDArray[np.bool_]) -> float:
         return int(np.count_nonzero(cells)) / self._cells
+
+
+def contrast(picture: Cells) -> Cells:
+    """Return by how much each cell differs at most from the one beside or below it."""
+    found = np.zeros_like(picture)
+    across, down = np.abs(np.diff(picture)), np.abs(np.diff(picture, axis=0))
+    for cells, difference in (
+        (found[:, 1:], across), (found[:, :-1], across), (found[1:], down), (found[:-1], down),
+    ):  # fmt: skip
+        np.maximum(cells, difference, out=cells)
+    return found
 
 
 def relit(background: Cells, picture: Cells) -> Cells:
