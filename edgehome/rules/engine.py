@@ -143,7 +143,10 @@ class RuleEngine:
         parts: tuple[tuple[str, Callable[[Any], None]], ...] = (
             ("scores", lambda part: memory.take_scores(part, self._events)),
             ("rules", lambda part: memory.take_rules(part, self._trackers, self._clock)),
-            ("limit", lambda part: memory.take_limit(part, self._limit, self._clock)),
+            (
+                "limit",
+                lambda part: memory.take_limit(part, self._limit, self._clock, self._by_name),
+            ),
         )
         with suppress(*memory.BROKEN):
             if kept["version"] != memory.VERSION:

@@ -121,3 +121,24 @@ def test_muted_rules_do_not_count() -> None:
     scene.show(5, a=0.9)
     scene.show(1, b=0.9)
     assert [alert.folded for _, alert in scene.alerts] == [0, 0]
+
+
+def test_what_is_folded_of_a_rule_that_is_gone_is_not_told() -> None:
+    scene = scene_of(1, 60.0, "a", "b")
+    scene.show(3, a=0.9, b=0.9)
+    scene.reload(*[item for item in scene.config.rules if item.name == "B"])
+    scene.show(60)
+    assert scene.alerts[-1][1].message == "2 more alerts: B 2"
+    scene.reload()
+    scene.show(60)
+    assert scene.alerts[-1][1].message == "2 more alerts: B 2"
+
+
+def test_folding_goes_on_where_a_restart_broke_it_off() -> None:
+    scene = scene_of(1, 60.0)
+    scene.show(3, slap=0.9)
+    scene.restart(1.0)
+    scene.show(3, slap=0.9)
+    scene.show(60)
+    folded = [alert.message for _, alert in scene.alerts if alert.folded]
+    assert folded == ["5 more alerts: Slap 5"]
