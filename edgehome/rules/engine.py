@@ -211,7 +211,8 @@ class RuleEngine:
             if tracker.state is not old:
                 name, new = tracker.rule.name, tracker.state
                 self._transitions.append(Transition(scores.time_s, scores.at, name, old, new))
-                moved.append(tracker)
+                if new is not State.PENDING:
+                    moved.append(tracker)
             elif tracker.rests and clock.mode is Mode.DISARMED:
                 moved.append(tracker)
         self._near_misses.moved(moved)
