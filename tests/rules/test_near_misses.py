@@ -132,6 +132,30 @@ def test_what_kept_it_back_is_said_in_words(when: Condition, words: str) -> None
     assert words in only(scene).message
 
 
+def test_what_was_seen_is_the_first_activity_that_was_there() -> None:
+    away = ArmedCondition(armed=(Mode.HOME,))
+    either = AnyCondition(conditions=(activity("kick", for_s=0.2), activity("slap", for_s=0.2)))
+    scene = Scene(rule(both(either, away)))
+    scene.show(2, slap=0.7)
+    scene.show(1)
+    assert only(scene).message == (
+        "slap was seen for 1.8 s (0.70), but `armed: home` did not hold: it was away"
+    )
+
+
+def test_a_higher_score_that_is_less_close_is_not_told() -> None:
+    """Most conditions first: at home the score was higher, but away it was closer."""
+    away = ArmedCondition(armed=(Mode.AWAY,))
+    scene = Scene(rule(both(activity("slap", for_s=5.0), away)))
+    scene.show(1, slap=0.7)
+    scene.mode = Mode.HOME
+    scene.show(1, slap=0.95)
+    scene.show(1)
+    missed = only(scene)
+    assert missed.evidence[0].value == "0.700"
+    assert missed.reason == "too_short"
+
+
 def test_one_that_fired_is_none() -> None:
     scene = Scene(rule(activity("slap", for_s=1.0)))
     scene.show(3, slap=0.9)
