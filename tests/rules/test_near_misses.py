@@ -172,6 +172,15 @@ def test_one_that_goes_on_while_the_rule_fires_is_none() -> None:
     assert scene.misses == []
 
 
+def test_one_that_was_told_before_a_restart_is_none() -> None:
+    scene = Scene(rule())
+    scene.show(1, slap=0.9)
+    scene.restart(1.0)
+    scene.show(1, slap=0.9)
+    scene.show(1)
+    assert (scene.misses, scene.state()) == ([], "inactive")
+
+
 def test_one_within_the_repeat_interval() -> None:
     scene = Scene(rule(repeat_interval_s=600.0))
     scene.show(1, slap=0.9)
