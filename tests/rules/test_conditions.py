@@ -190,6 +190,7 @@ def test_a_stage_that_comes_again_out_of_its_turn_does_not_renew_it() -> None:
     scene.show(1, b=0.9)
     scene.show(20)
     scene.show(1, b=0.9)
+    scene.show(1)
     scene.show(1, c=0.9)
     assert scene.alerts == []
 
