@@ -2,7 +2,8 @@
 
 One packet is one message: a line of JSON, and for scores the probabilities as float32 behind it
 (600 labels are 2.4 kB; as JSON they would be five times that, five times a second). Labels are
-said once, in `Ready`. Only the worker's own words come in here, yet a worker can be hit by a
+said once, in `Ready`, and probabilities only when the model has looked: while the scene is still
+those of before count. Only the worker's own words come in here, yet a worker can be hit by a
 corrupt model, so whatever does not decode is a `MessageError`.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from edgehome.types import Problem, Scores
+from edgehome.types import CameraState, Polygon, Problem, Scores
 
 MAX_BYTES = 192 * 1024
 
@@ -69,6 +70,12 @@ class Settings:
     """Further windows for which the model's own labels are asked, as `label@3s`."""
     ensemble: int = 1
     """Members that take turns with the frames."""
+    gate: bool = True
+    """The model rests while nothing moves."""
+    motion: float = 0.01
+    """Part of the picture that must move to wake the model, 0-1."""
+    ignore: tuple[Polygon, ...] = ()
+    """Where motion does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +109,15 @@ def decode_settings(packet: bytes) -> Settings:
     """Return the supervisor's settings; raises MessageError."""
     try:
         fields = json.loads(packet)
-        return Settings(**{**fields, "shorter_s": tuple(fields["shorter_s"])})
+        fields["shorter_s"] = tuple(fields["shorter_s"])
+        fields["ignore"] = tuple(tuple(map(tuple, polygon)) for polygon in fields["ignore"])
+        return Settings(**fields)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MessageError(f"not settings: {error}") from None
 
 
 def encode(message: Message) -> bytes:
-    """Return the packet of a worker's message."""
+    """Return the packet of a worker's message; that of a still scene has no probabilities."""
     if isinstance(message, Scores):
         head: dict[str, Any] = {
             "kind": "scores",
@@ -118,32 +127,32 @@ def encode(message: Message) -> bytes:
             "skipped": message.skipped,
             "inference_ms": message.inference_ms,
             "warm": message.warm,
+            "motion": round(message.motion, 4),
+            "still": message.still,
+            "camera": sorted(message.camera),
         }
+        if message.still:
+            return json.dumps(head).encode()
         given = message.probabilities
         row = given.row if isinstance(given, Probabilities) else array("f", given.values())
         return json.dumps(head).encode() + b"\n" + row.tobytes()
     return json.dumps({"kind": type(message).__name__.lower(), **asdict(message)}).encode()
 
 
-def decode(packet: bytes, places: Mapping[str, int]) -> Message:
+def decode(
+    packet: bytes, places: Mapping[str, int], before: Mapping[str, float] | None = None
+) -> Message:
     """Return a worker's message; raises MessageError.
 
-    `places` are those of the labels that its `Ready` told.
+    `places` are those of the labels that its `Ready` told; `before` are the probabilities of the
+    last scores, which a still scene keeps.
     """
     line, _, tail = packet.partition(b"\n")
     try:
         head = json.loads(line)
         kind = head.pop("kind")
         if kind == "scores":
-            return Scores(
-                time_s=float(head["time_s"]),
-                at=datetime.fromisoformat(head["at"]),
-                probabilities=Probabilities(places, array("f", tail)),
-                frame=int(head["frame"]),
-                skipped=int(head["skipped"]),
-                inference_ms=float(head["inference_ms"]),
-                warm=float(head["warm"]),
-            )
+            return _scores(head, tail, places, before)
         if kind == "ready":
             degraded = head.pop("degraded")
             return Ready(
@@ -155,3 +164,29 @@ def decode(packet: bytes, places: Mapping[str, int]) -> Message:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageError(f"not a message of the worker: {error!r}") from None
     raise MessageError(f"the worker has no message {kind!r}")
+
+
+def _scores(
+    head: Mapping[str, Any],
+    tail: bytes,
+    places: Mapping[str, int],
+    before: Mapping[str, float] | None,
+) -> Scores:
+    """Return scores; raises ValueError, KeyError or TypeError for what is none."""
+    still = head["still"] is True
+    if still and (tail or before is None):
+        raise ValueError("a still scene has the probabilities of before, and no others")
+    return Scores(
+        time_s=float(head["time_s"]),
+        at=datetime.fromisoformat(head["at"]),
+        probabilities=before
+        if still and before is not None
+        else Probabilities(places, array("f", tail)),
+        frame=int(head["frame"]),
+        skipped=int(head["skipped"]),
+        inference_ms=float(head["inference_ms"]),
+        warm=float(head["warm"]),
+        motion=float(head["motion"]),
+        still=still,
+        camera=frozenset(map(CameraState, head["camera"])),
+    )

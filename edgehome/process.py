@@ -20,6 +20,7 @@ from edgehome.messages import (
     encode_settings,
     places_of,
 )
+from edgehome.types import Scores
 
 CRASH_SIGNALS = {
     signal.SIGSEGV,
@@ -41,6 +42,7 @@ class WorkerProcess:
         self._process = process
         self._socket = channel
         self._places: Mapping[str, int] = {}
+        self._probabilities: Mapping[str, float] | None = None
         self._heard_all = False
         self.pid = process.pid
         self.exit_descriptor = os.pidfd_open(process.pid)
@@ -78,9 +80,11 @@ class WorkerProcess:
             if not packet:
                 self._heard_all = True
                 return
-            message = decode(packet, self._places)
+            message = decode(packet, self._places, self._probabilities)
             if isinstance(message, Ready):
                 self._places = places_of(message.labels)
+            elif isinstance(message, Scores):
+                self._probabilities = message.probabilities
             yield message
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -50,6 +50,9 @@ def worker_settings(config: Config, model: Path) -> Settings:
         window_s=recognizer.window_s,
         shorter_s=shorter_windows(config),
         ensemble=recognizer.ensemble,
+        gate=config.motion.gate,
+        motion=config.motion.threshold,
+        ignore=config.motion.ignore,
     )
 
 

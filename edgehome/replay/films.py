@@ -9,6 +9,7 @@ from typing import Self
 
 from edgehome.camera import Camera, open_clip
 from edgehome.config.types import Config
+from edgehome.gate.gate import Gate
 from edgehome.labels import thresholds_of
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
@@ -65,7 +66,14 @@ class Films:
         manifest = self._recognizer.manifest
         with open_clip(path, size=manifest.size, rate=manifest.rate, start=start) as camera:
             shown = _Shown(camera, self._look) if self._look else camera
-            yield from watch(shown, self._recognizer)
+            motion = self._config.motion
+            gate = Gate(
+                hold=self._recognizer.look_back,
+                enabled=motion.gate,
+                threshold=motion.threshold,
+                ignore=motion.ignore,
+            )
+            yield from watch(shown, self._recognizer, gate)
 
 
 class _Shown:
