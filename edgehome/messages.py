@@ -2,7 +2,8 @@
 
 One packet is one message: a line of JSON, and for scores the probabilities as float32 behind it
 (600 labels are 2.4 kB; as JSON they would be five times that, five times a second). Labels are
-said once, in `Ready`. Only the worker's own words come in here, yet a worker can be hit by a
+said once, in `Ready`, and probabilities only when the model has looked: while the scene is still
+those of before count. Only the worker's own words come in here, yet a worker can be hit by a
 corrupt model, so whatever does not decode is a `MessageError`.
 """
 
@@ -70,9 +71,9 @@ class Settings:
     ensemble: int = 1
     """Members that take turns with the frames."""
     gate: bool = True
-    """Whether the model rests while nothing moves."""
-    threshold: float = 0.01
-    """Part of the picture, 0-1, that must move to wake it."""
+    """The model rests while nothing moves."""
+    motion: float = 0.01
+    """Part of the picture that must move to wake the model, 0-1."""
     ignore: tuple[Polygon, ...] = ()
     """Where motion does not count."""
 
@@ -109,16 +110,14 @@ def decode_settings(packet: bytes) -> Settings:
     try:
         fields = json.loads(packet)
         fields["shorter_s"] = tuple(fields["shorter_s"])
-        fields["ignore"] = tuple(
-            tuple((float(x), float(y)) for x, y in polygon) for polygon in fields["ignore"]
-        )
+        fields["ignore"] = tuple(tuple(map(tuple, polygon)) for polygon in fields["ignore"])
         return Settings(**fields)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MessageError(f"not settings: {error}") from None
 
 
 def encode(message: Message) -> bytes:
-    """Return the packet of a worker's message."""
+    """Return the packet of a worker's message; that of a still scene has no probabilities."""
     if isinstance(message, Scores):
         head: dict[str, Any] = {
             "kind": "scores",
@@ -128,11 +127,12 @@ def encode(message: Message) -> bytes:
             "skipped": message.skipped,
             "inference_ms": message.inference_ms,
             "warm": message.warm,
-            "motion": message.motion,
+            "motion": round(message.motion, 4),
+            "still": message.still,
             "camera": sorted(message.camera),
         }
-        if message.still:  # the row of the packet before, whatever that was
-            return json.dumps({**head, "still": True}).encode()
+        if message.still:
+            return json.dumps(head).encode()
         given = message.probabilities
         row = given.row if isinstance(given, Probabilities) else array("f", given.values())
         return json.dumps(head).encode() + b"\n" + row.tobytes()
@@ -140,19 +140,19 @@ def encode(message: Message) -> bytes:
 
 
 def decode(
-    packet: bytes, places: Mapping[str, int], last: Mapping[str, float] | None = None
+    packet: bytes, places: Mapping[str, int], before: Mapping[str, float] | None = None
 ) -> Message:
     """Return a worker's message; raises MessageError.
 
-    `places` are those of the labels that its `Ready` told. Scores of a still scene have no
-    probabilities with them: theirs are `last`, those of the scores before.
+    `places` are those of the labels that its `Ready` told; `before` are the probabilities of the
+    last scores, which a still scene keeps.
     """
     line, _, tail = packet.partition(b"\n")
     try:
         head = json.loads(line)
         kind = head.pop("kind")
         if kind == "scores":
-            return _scores(head, places, tail, last)
+            return _scores(head, tail, places, before)
         if kind == "ready":
             degraded = head.pop("degraded")
             return Ready(
@@ -167,26 +167,26 @@ def decode(
 
 
 def _scores(
-    head: dict[str, Any], places: Mapping[str, int], tail: bytes, last: Mapping[str, float] | None
+    head: Mapping[str, Any],
+    tail: bytes,
+    places: Mapping[str, int],
+    before: Mapping[str, float] | None,
 ) -> Scores:
-    """Return what a packet says of a frame. Raises ValueError, KeyError or TypeError."""
-    still = head.get("still") is True
-    if not still:
-        last = None
-    elif tail or last is None:
-        raise ValueError("probabilities in a still scene, or none before it")
-    motion = float(head["motion"])
-    if not 0.0 <= motion <= 1.0:
-        raise ValueError(f"{motion} of the picture moves")
+    """Return scores; raises ValueError, KeyError or TypeError for what is none."""
+    still = head["still"] is True
+    if still and (tail or before is None):
+        raise ValueError("a still scene has the probabilities of before, and no others")
     return Scores(
         time_s=float(head["time_s"]),
         at=datetime.fromisoformat(head["at"]),
-        probabilities=Probabilities(places, array("f", tail)) if last is None else last,
+        probabilities=before
+        if still and before is not None
+        else Probabilities(places, array("f", tail)),
         frame=int(head["frame"]),
         skipped=int(head["skipped"]),
         inference_ms=float(head["inference_ms"]),
         warm=float(head["warm"]),
-        motion=motion,
+        motion=float(head["motion"]),
         still=still,
         camera=frozenset(map(CameraState, head["camera"])),
     )

@@ -42,7 +42,7 @@ class WorkerProcess:
         self._process = process
         self._socket = channel
         self._places: Mapping[str, int] = {}
-        self._last: Mapping[str, float] | None = None
+        self._probabilities: Mapping[str, float] | None = None
         self._heard_all = False
         self.pid = process.pid
         self.exit_descriptor = os.pidfd_open(process.pid)
@@ -80,11 +80,11 @@ class WorkerProcess:
             if not packet:
                 self._heard_all = True
                 return
-            message = decode(packet, self._places, self._last)
+            message = decode(packet, self._places, self._probabilities)
             if isinstance(message, Ready):
-                self._places, self._last = places_of(message.labels), None
+                self._places = places_of(message.labels)
             elif isinstance(message, Scores):
-                self._last = message.probabilities
+                self._probabilities = message.probabilities
             yield message
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -51,7 +51,7 @@ def worker_settings(config: Config, model: Path) -> Settings:
         shorter_s=shorter_windows(config),
         ensemble=recognizer.ensemble,
         gate=config.motion.gate,
-        threshold=config.motion.threshold,
+        motion=config.motion.threshold,
         ignore=config.motion.ignore,
     )
 

@@ -22,6 +22,7 @@ from types import FrameType
 from edgehome.camera import Camera, open_camera
 from edgehome.gate.gate import Gate
 from edgehome.messages import (
+    MAX_BYTES,
     Failure,
     Message,
     Probabilities,
@@ -41,45 +42,30 @@ logger = logging.getLogger(__name__)
 def watch(camera: Camera, recognizer: Recognizer, gate: Gate) -> Iterator[Scores]:
     """Yield the scores of every frame that the camera gives, until it ends.
 
-    While the gate lets the model rest they are those of the last step. Raises CameraError when
-    the camera stops, ModelError when the model no longer runs.
+    While the gate says that nothing moves the recogniser rests, and what it said last goes on.
+    Raises CameraError when the camera stops, ModelError when the model no longer runs.
     """
     places = places_of(recognizer.labels)
-    probabilities: Probabilities | None = None
+    probabilities = Probabilities({}, array("f"))
     for number, frame in enumerate(camera.frames(), start=1):
         look = gate.look(frame)
-        still = not look.run and probabilities is not None
-        inference_ms = 0.0
-        if still:
-            recognizer.rest(frame)
-        else:
-            began_s = time.perf_counter()
+        began_s = time.perf_counter()
+        still = look.still and recognizer.rest(frame)
+        if not still:
             row = recognizer.step(frame)
             probabilities = Probabilities(places, array("f", row.tobytes()))
-            inference_ms = (time.perf_counter() - began_s) * 1000
-        assert probabilities is not None  # noqa: S101  (there was a step)
         yield Scores(
             time_s=frame.time_s,
             at=frame.at,
             probabilities=probabilities,
             frame=number,
             skipped=camera.skipped,
-            inference_ms=inference_ms,
+            inference_ms=0.0 if still else (time.perf_counter() - began_s) * 1000,
             warm=recognizer.warm,
             motion=look.motion,
             still=still,
             camera=look.camera,
         )
-
-
-def gate_for(settings: Settings) -> Gate:
-    """Return the gate that a worker of these settings has; it looks back as far as the model."""
-    return Gate(
-        window_s=max(settings.window_s, *settings.shorter_s, 0.0),
-        threshold=settings.threshold,
-        ignore=settings.ignore,
-        rests=settings.gate,
-    )
 
 
 def run(settings: Settings, send: Sender) -> None:
@@ -103,8 +89,14 @@ def run(settings: Settings, send: Sender) -> None:
             )
         )
         _give_back_memory()
+        gate = Gate(
+            hold=recognizer.look_back,
+            enabled=settings.gate,
+            threshold=settings.motion,
+            ignore=settings.ignore,
+        )
         with open_camera(settings.source, size=manifest.size, rate=manifest.rate) as camera:
-            for scores in watch(camera, recognizer, gate_for(settings)):
+            for scores in watch(camera, recognizer, gate):
                 send(scores)
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
 
@@ -151,7 +143,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with socket.socket(fileno=int(arguments[0])) as channel:
-        settings = decode_settings(channel.recv(65536))
+        settings = decode_settings(channel.recv(MAX_BYTES))
         send = Sender(channel)
         try:
             run(settings, send)

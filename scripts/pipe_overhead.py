@@ -25,6 +25,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from edgehome.gate.gate import Gate  # noqa: E402
 from edgehome.messages import MAX_BYTES  # noqa: E402
 from edgehome.recognizer.litert import open_interpreter  # noqa: E402
 from edgehome.recognizer.recognizer import Recognizer  # noqa: E402
@@ -104,7 +105,8 @@ def ways(
     """Return what is to be measured, each called once so that it is warm."""
     bare = open_interpreter(model.read_bytes(), threads=1)
     pictures: Any = Pictures(one.manifest.size, one.manifest.rate)
-    frames, scores = pictures.frames(), watch(pictures, other)
+    gate = Gate(hold=other.look_back, enabled=False)
+    frames, scores = pictures.frames(), watch(pictures, other, gate)
     made: dict[str, Callable[[], object]] = {
         "bare invoke": bare.invoke,
         "step": lambda: one.step(next(frames)),

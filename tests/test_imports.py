@@ -52,6 +52,7 @@ ALLOWED = {
         "edgehome.types", "edgehome.recognizer", "edgehome.heads.head", "edgehome.heads.names",
         "edgehome.heads.statistics",
     },
+    "edgehome.gate": {"edgehome.types", "edgehome.gate"},
     "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
     "edgehome.messages": {"edgehome.types"},
     "edgehome.process": {"edgehome.types", "edgehome.messages"},

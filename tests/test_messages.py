@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from array import array
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +22,7 @@ from edgehome.messages import (
     encode_settings,
     places_of,
 )
-from edgehome.types import Problem, Scores
+from edgehome.types import CameraState, Problem, Scores
 
 LABELS = tuple(f"label {n}" for n in range(600))
 PLACES = places_of(LABELS)
@@ -35,6 +37,15 @@ SCORES = Scores(
 )
 READY = Ready(LABELS, 5.0, "ab" * 32, "ai-edge-litert 2.3.0", Problem("a", "b.", "c."))
 NO_TROUBLE = Ready(("fall",), 5.0, "ab" * 32, "ai-edge-litert 2.3.0", None)
+ROW = Probabilities(PLACES, array("f", SCORES.probabilities.values()))
+STILL = replace(
+    SCORES,
+    probabilities=ROW,
+    inference_ms=0.0,
+    motion=0.0012,
+    still=True,
+    camera=frozenset({CameraState.DARK, CameraState.FROZEN}),
+)
 NO_LABELS = Scores(0.0, datetime(2026, 1, 2, tzinfo=UTC), {})
 
 
@@ -43,6 +54,37 @@ NO_LABELS = Scores(0.0, datetime(2026, 1, 2, tzinfo=UTC), {})
 )
 def test_a_message_arrives_as_it_was_sent(message: Scores | Ready | Failure) -> None:
     assert decode(encode(message), PLACES) == message
+
+
+def test_motion_and_the_camera_arrive_with_the_scores() -> None:
+    moving = replace(SCORES, motion=0.4321, camera=frozenset({CameraState.COVERED}))
+    assert decode(encode(moving), PLACES) == moving
+
+
+def test_a_still_scene_has_the_probabilities_of_before_without_sending_them() -> None:
+    packet = encode(STILL)
+    assert len(packet) < 300
+    found = decode(packet, PLACES, ROW)
+    assert found == STILL
+    assert isinstance(found, Scores)
+    assert found.probabilities is ROW
+
+
+def test_a_still_scene_that_nothing_went_before_is_refused() -> None:
+    with pytest.raises(MessageError):
+        decode(encode(STILL), PLACES)
+
+
+def test_a_still_scene_with_probabilities_of_its_own_is_refused() -> None:
+    with pytest.raises(MessageError):
+        decode(encode(STILL) + b"\n" + ROW.row.tobytes(), PLACES, ROW)
+
+
+@pytest.mark.parametrize("camera", [["broken"], "dark", [1], None])
+def test_a_state_that_no_camera_has_is_refused(camera: object) -> None:
+    head = json.loads(encode(STILL)) | {"camera": camera}
+    with pytest.raises(MessageError):
+        decode(json.dumps(head).encode(), PLACES, ROW)
 
 
 def test_a_model_without_labels_has_scores_without_numbers() -> None:
@@ -70,8 +112,12 @@ def test_settings_arrive_as_they_were_sent() -> None:
     assert decode_settings(encode_settings(settings)) == settings
     settings = Settings("pi", "/m.tflite", 2, "libedgetpu.so.1", 10.0, (0.5, 3.0), 2)
     assert decode_settings(encode_settings(settings)) == settings
-    with pytest.raises(MessageError):
-        decode_settings(b"{}")
+    tree = ((0.0, 0.0), (0.3, 0.0), (0.3, 0.4))
+    settings = replace(settings, gate=False, motion=0.02, ignore=(tree, tree[::-1]))
+    assert decode_settings(encode_settings(settings)) == settings
+    for packet in (b"{}", b'{"shorter_s": [], "ignore": [3]}'):
+        with pytest.raises(MessageError):
+            decode_settings(packet)
 
 
 @pytest.mark.parametrize("tail", [b"", b"\0" * 2396, b"\0" * 2404, b"\0" * 2399])
@@ -83,16 +129,25 @@ def test_scores_without_a_number_for_every_label_are_refused(tail: bytes) -> Non
 
 def test_nonsense_is_a_message_error_and_nothing_else() -> None:
     chance = random.Random(2)
-    packets = [encode(SCORES), encode(READY), b"", b"null", b"{}", b'{"kind": 1}', b"[" * 100_000]
+    packets = [
+        encode(SCORES),
+        encode(STILL),
+        encode(READY),
+        b"",
+        b"null",
+        b"{}",
+        b'{"kind": 1}',
+        b"[" * 100_000,
+    ]
     for _ in range(3000):
-        data = bytearray(chance.choice(packets[:2]))
+        data = bytearray(chance.choice(packets[:3]))
         for _ in range(chance.randint(1, 5)):
             data[chance.randrange(min(len(data), 400))] = chance.randrange(256)
         packets.append(bytes(data[: chance.randint(1, len(data))]))
     refused = 0
     for packet in packets:
         try:
-            decode(packet, PLACES)
+            decode(packet, PLACES, ROW)
         except MessageError:
             refused += 1
     assert refused > 1000

@@ -18,9 +18,11 @@ from made_clips import NUMBERS, numbered_clip
 from small_model import place, place_head, small_model
 from tiny_stream import tiny_stream
 
+from edgehome.config.types import Config, MotionConfig
 from edgehome.messages import Failure, Message, Ready, Settings
 from edgehome.process import WorkerProcess
 from edgehome.types import Scores
+from edgehome.vision import worker_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 RSS_MB = 120
@@ -35,7 +37,8 @@ class Heard:
     """A worker and all that it has said."""
 
     def __init__(self, model: Path, source: Path | str, **more: Any) -> None:
-        settings = Settings(str(source), str(model), 1, "", 10.0, **more)
+        more = {"window_s": 10.0, **more}
+        settings = Settings(str(source), str(model), threads=1, delegate="", **more)
         self.worker = WorkerProcess.spawn(settings)
         self.messages: list[Message] = []
 
@@ -109,6 +112,40 @@ def test_a_worker_tells_of_windows_heads_and_how_warm_it_is(
         assert one.warm == pytest.approx((number // 2 + 1) / 25)
         assert 0 < one.probabilities["fall"] < 1
         assert 0 < one.inference_ms < 1000
+
+
+def test_a_worker_whose_scene_is_still_goes_on_telling_what_it_said_last(
+    start: Callable[..., Heard], rendered: Path, tmp_path: Path
+) -> None:
+    """With a window of ten frames: from the eleventh on the model rests."""
+    model = place(tmp_path, small_model())
+    heard = start(model, rendered / "room-day-empty.mp4", window_s=2.0)
+    heard.until(lambda said: sum(isinstance(m, Scores) and m.still for m in said) >= 5)
+    scores = heard.scores()
+    assert [one.still for one in scores[:10]] == [False] * 10
+    assert scores[0].motion == 0
+    resting = [one for one in scores if one.still]
+    for one in resting:
+        assert one.probabilities == scores[9].probabilities
+        assert one.motion < 0.01
+        assert one.camera == frozenset()
+    assert [one.frame for one in scores] == list(range(1, len(scores) + 1))
+
+
+def test_what_the_configuration_says_of_motion_reaches_the_worker() -> None:
+    polygon = ((0.0, 0.0), (0.5, 0.0), (0.5, 0.5))
+    config = Config(motion=MotionConfig(gate=False, threshold=0.2, ignore=(polygon,)))
+    settings = worker_settings(config, Path("m.tflite"))
+    assert (settings.gate, settings.motion, settings.ignore) == (False, 0.2, (polygon,))
+
+
+def test_a_worker_whose_gate_is_off_never_rests(
+    start: Callable[..., Heard], rendered: Path, tmp_path: Path
+) -> None:
+    model = place(tmp_path, small_model())
+    heard = start(model, rendered / "room-day-empty.mp4", window_s=2.0, gate=False)
+    heard.until(lambda said: sum(isinstance(m, Scores) for m in said) >= 15)
+    assert not any(one.still for one in heard.scores())
 
 
 def test_a_worker_stays_under_its_memory(

@@ -1,4 +1,4 @@
-"""Between the camera and the model: whether this frame is worth the model's while."""
+"""What a frame tells before the model does: motion, the camera's state, whether to rest."""
 
 from __future__ import annotations
 
@@ -11,59 +11,53 @@ from edgehome.gate.tamper import Tamper
 from edgehome.types import CameraState, Frame, Polygon
 
 GAP_S = 2.0
-"""Seconds without a frame after which nothing is known of the scene; the recogniser's own too."""
+"""Seconds without a frame after which the picture may be another: motion begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a frame says before the model sees it."""
+    """What one frame tells."""
 
     motion: float
-    """Part of the picture that moves, 0-1, masked parts left out."""
+    """Part of the picture that moves, 0-1, ignored parts left out."""
     camera: frozenset[CameraState]
-    """What is wrong with the camera's view."""
-    run: bool
-    """Whether the model is to see it."""
+    still: bool
+    """Nothing has moved for so long that the model would say the same again."""
 
 
 class Gate:
-    """Lets the model rest while nothing moves.
+    """Looks at every frame, and says when the model may rest.
 
-    It runs from the very frame on which more than `threshold` of the picture moves, or on which
-    the state of the camera changes, until `window_s` after the last such frame: then all that it
-    looks back on is stillness, and it would say the same again. So it does after the start.
+    It may once nothing has moved for as many frames as a judgement looks back on: from then on
+    every frame that the model would judge by shows the same. A frame that moves is never still,
+    so the model sees the first one.
     """
 
     def __init__(
         self,
         *,
-        window_s: float,
+        hold: int,
+        enabled: bool = True,
         threshold: float = 0.01,
         ignore: Sequence[Polygon] = (),
-        rests: bool = True,
     ) -> None:
-        """Take how far the model looks back; without `rests` it runs on every frame."""
-        self._window_s = window_s
+        """Take the frames that the model goes on for, and the part that counts as motion."""
+        self._hold = hold
+        self._enabled = enabled
         self._threshold = threshold
-        self._rests = rests
         self._motion = Motion(ignore)
         self._tamper = Tamper()
-        self._time_s: float | None = None  # of the last frame
-        self._awake_s = 0.0  # it runs until then
-        self._camera: frozenset[CameraState] = frozenset()
+        self._calm = 0  # frames since the last that moved
+        self._time_s: float | None = None
 
     def look(self, frame: Frame) -> Look:
-        """Return what this frame says, which comes after all that were shown before."""
-        now_s = frame.time_s
-        begins = self._time_s is None or not 0.0 <= now_s - self._time_s <= GAP_S
-        self._time_s = now_s
-        if begins:
+        """Return what the frame tells."""
+        if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
             self._motion.forget()
-            self._tamper.pause()
+            self._calm = 0
+        self._time_s = frame.time_s
         picture = small(frame.image)
         motion = self._motion.part(picture)
-        camera = self._tamper.states(frame.image, picture, now_s)
-        if begins or motion > self._threshold or camera != self._camera:
-            self._awake_s = now_s + self._window_s
-        self._camera = camera
-        return Look(motion, camera, run=not self._rests or now_s <= self._awake_s)
+        camera = self._tamper.look(frame, picture)
+        self._calm = 0 if motion >= self._threshold else self._calm + 1
+        return Look(motion, camera, still=self._enabled and self._calm > self._hold)

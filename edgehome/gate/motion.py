@@ -20,21 +20,26 @@ FOLLOW = np.float32(1 / 16)
 FLOOR = np.float32(6.0)
 """Brightness, of 255, that a cell must differ by at least: what video coding does to it."""
 TIMES_NOISE = np.float32(5.0)
-SWAY = np.float32(0.15)
-"""Cells by which an edge may sway, as on a pole in the wind."""
-SWAY_LOOKS = 10
-"""Frames after which the edges are looked for anew."""
 FASTER, SLOWER = np.float32(1.05), np.float32(0.95)
+QUIETEST = np.float32(0.1)
 LOUDEST = np.float32(6.0)
 """Noise, of 255, above which a cell is no longer believed to be only noisy."""
 FEW = 0.0025
 """Part of the picture below which it need not be asked whether it was the light."""
 MOST = 0.5
 """Part of the picture that moves at once only if it is the light, or the camera."""
+LARGE = 0.2
+"""Part of the picture that, when it differs but stands still, is the new background at once."""
 UNEVEN = np.float32(0.15)
 """Share of a change of light by which a cell may depart from it."""
-SAME_EDGES = 0.6
+SAME_EDGES = 0.85
 """Correlation of edges from which on they are the same under another light."""
+SHAKE = np.float32(0.3)
+"""Share of a cell by which the picture may shake: a pixel of a frame of 172."""
+GLARE = np.float32(240)
+"""Brightness above which nobody knows how bright it would be in less light."""
+
+_NOTHING = np.empty((0, 0), np.float32)
 
 
 class Motion:
@@ -48,31 +53,31 @@ class Motion:
 
     def __init__(self, ignore: Sequence[Polygon] = ()) -> None:
         self._ignore = tuple(ignore)
-        self._background: Cells | None = None
+        self._background = self._before = self._noise = self._floor = _NOTHING
+        self._cells = 0
 
     def forget(self) -> None:
         """Begin anew with the next picture."""
-        self._background = None
+        self._background = _NOTHING
 
     def part(self, picture: Cells) -> float:
         """Return the part of the picture, (cells, cells), that moves, 0-1; of the first, 0."""
-        if self._background is None:
+        if not self._background.size:
             self._begin(picture)
             return 0.0
-        self._listen(picture)
+        before = self._listen(picture)
         tolerance = np.maximum(self._noise * TIMES_NOISE, self._floor)
         difference = picture - self._background
         moving = self._count(np.abs(difference) > tolerance)
         if moving > FEW:
-            lit = relit(self._background, picture)
-            apart = picture - lit
-            other = UNEVEN * np.abs(lit - self._background)
-            explained = self._count(np.abs(apart) > tolerance + other)
-            if explained < moving:
-                self._background, difference, moving = lit, apart, explained
-            if moving > MOST and edges_agree(self._background, picture) > SAME_EDGES:
+            if self._lit_anew(picture, before):
                 self._background = picture.copy()
                 return 0.0
+            difference = self._compensate(picture, tolerance)
+            moving = self._count(np.abs(difference) > tolerance)
+            if moving > LARGE and self._changed(picture, before) < moving / 10:
+                self._background = picture.copy()
+                return moving
         difference *= FOLLOW
         self._background += difference
         return moving
@@ -80,39 +85,48 @@ class Motion:
     def _begin(self, picture: Cells) -> None:
         self._background = picture.copy()
         self._before = picture
-        self._noise = np.ones_like(picture)
-        self._frames = 0
+        self._noise = np.zeros_like(picture)
+        self._floor = np.full_like(picture, FLOOR)
         masked = inside(self._ignore, len(picture))
-        self._least = np.where(masked, np.float32(np.inf), FLOOR)
+        self._floor[masked] = np.inf
         self._cells = max(1, int(np.count_nonzero(~masked)))
 
-    def _listen(self, picture: Cells) -> None:
-        """Move each cell's noise a step towards the median of its changes."""
-        if self._frames % SWAY_LOOKS == 0:
-            self._floor = self._least + SWAY * contrast(self._background)
-        self._frames += 1
-        change = np.abs(picture - self._before)
-        self._before = picture
-        if self._frames == 1:
-            self._noise.fill(max(1.0, float(np.median(change))))
+    def _compensate(self, picture: Cells, tolerance: Cells) -> Cells:
+        """Bring the background into the picture's light; return what differs then.
+
+        Adds to the tolerance what light and a shaking camera may do to a cell.
+        """
+        dark = self._background
+        self._background = relit(dark, picture)
+        change = np.abs(self._background - dark)
+        tolerance += UNEVEN * change + SHAKE * steepness(self._background)
+        glaring = (dark > GLARE) & (change > FLOOR)
+        self._background[glaring] = picture[glaring]
+        return picture - self._background
+
+    def _lit_anew(self, picture: Cells, before: Cells) -> bool:
+        """Return whether most of the picture changed at once, and its edges stayed."""
+        return self._changed(picture, before) > MOST and edges_agree(before, picture) > SAME_EDGES
+
+    def _changed(self, picture: Cells, before: Cells) -> float:
+        """Return the part of the picture that is not as it was in the frame before."""
+        return self._count(np.abs(picture - before) > self._floor)
+
+    def _listen(self, picture: Cells) -> Cells:
+        """Move each cell's noise a step towards the median of its changes; return the last."""
+        before, self._before = self._before, picture
+        change = np.abs(picture - before)
+        if not self._noise.any():  # the second picture: all that is known is the rest's noise
+            self._noise += np.maximum(QUIETEST, np.median(change))
         step = (change > self._noise) * (FASTER - SLOWER)
         step += SLOWER
         self._noise *= step
+        np.maximum(self._noise, QUIETEST, out=self._noise)
         np.minimum(self._noise, LOUDEST, out=self._noise)
+        return before
 
     def _count(self, cells: NDArray[np.bool_]) -> float:
         return int(np.count_nonzero(cells)) / self._cells
-
-
-def contrast(picture: Cells) -> Cells:
-    """Return by how much each cell differs at most from the one beside or below it."""
-    found = np.zeros_like(picture)
-    across, down = np.abs(np.diff(picture)), np.abs(np.diff(picture, axis=0))
-    for cells, difference in (
-        (found[:, 1:], across), (found[:, :-1], across), (found[1:], down), (found[:-1], down),
-    ):  # fmt: skip
-        np.maximum(cells, difference, out=cells)
-    return found
 
 
 def relit(background: Cells, picture: Cells) -> Cells:
@@ -140,6 +154,19 @@ def _line(x: Cells, y: Cells) -> tuple[float, float]:
     spread = float(np.dot(x, x))
     gain = float(np.dot(x, y)) / spread if spread > len(x) else 1.0
     return gain, mean_y - gain * mean_x
+
+
+def steepness(picture: Cells) -> Cells:
+    """Return by how much each cell differs from its neighbours, at most, (cells, cells)."""
+    steep = np.zeros_like(picture)
+    for one, other in (
+        (np.s_[:, 1:], np.s_[:, :-1]),
+        (np.s_[1:], np.s_[:-1]),
+    ):
+        step = np.abs(picture[one] - picture[other])
+        np.maximum(steep[one], step, out=steep[one])
+        np.maximum(steep[other], step, out=steep[other])
+    return steep
 
 
 def edges_agree(one: Cells, other: Cells) -> float:

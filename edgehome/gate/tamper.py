@@ -1,4 +1,4 @@
-"""Tells when the camera no longer shows what it is there to show."""
+"""Whether something is wrong with the camera's view."""
 
 from __future__ import annotations
 
@@ -6,143 +6,177 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgehome.gate.held import Held
-from edgehome.gate.view import Sight, View
-from edgehome.types import CameraState
+from edgehome.gate.structure import Structure, structure
+from edgehome.types import CameraState, Frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Cells = NDArray[np.float32]
 
-LOOK_S = 1.0
-"""Seconds between two looks at all but a frozen picture."""
-FROZEN_S = 5.0
-"""Seconds of the same picture to the last bit; a sensor's noise never lets that be."""
-ON_S, OFF_S = 3.0, 2.0
-"""Seconds that any other state must last to begin, and be gone to end."""
-LOST, FOUND = 0.27, 0.4
-"""Part of the known edges: below, the view is lost, above, it is there again."""
-PLAIN = 0.35
-"""Edges, as a share of the known, below which what is shown is no other place but a cover."""
+JUDGE_S = 2.0
+"""Seconds between two judgements of the view."""
+LEARN = 8
+"""Judgements that a reference rests on at least."""
+SLOWEST = 50
+"""Judgements over which the reference follows the view: 100 seconds."""
+ADOPT_S = {CameraState.MOVED: 300.0, CameraState.DEFOCUSED: 1800.0}
+"""Seconds after which another view, or a softer one, is the new reference."""
+FROZEN_S = 10.0
+"""Seconds of the same picture: a rendered or very calm scene has up to three (measured)."""
+HOLD = {
+    CameraState.COVERED: (2, 2),
+    CameraState.MOVED: (3, 2),
+    CameraState.DEFOCUSED: (3, 2),
+    CameraState.DARK: (3, 2),
+}
+"""Judgements after which a state begins, and after which it ends."""
+DARK, BRIGHT = 16.0, 20.0
+"""Mean brightness, of 255, below which it is dark, and above which no longer."""
+FLAT, CONTRASTY = 8.0, 10.0
+"""Spread of brightness below which it is dark, and above which no longer."""
+STRUCTURED = 6.0
+"""Energy of edges from which on a tile has something to be known by."""
 STEADY = 0.5
-"""Part of a look's edges that the next one has where nothing moves."""
-BLURRED, SHARP = 0.6, 0.75
-"""Detail, as a share of the known: below, it is out of focus, above, it is not."""
-ALIKE = 0.8
-"""Correlation, without detail, from which on a blurred view is still the known one."""
-DIM, LIT = np.float32(20), np.float32(28)
-FEW, SOME = 0.05, 0.08
-"""Dark: less than FEW of the cells are brighter than DIM; until SOME are brighter than LIT."""
-NEW_PLACE_S = 60.0
-"""Seconds after which another place is the one that is known."""
+"""Share of those edges that must stay in place: what passes by is nothing to be known by."""
+ENOUGH = 6
+"""Tiles that must have, for the view to be known by them."""
+MOST = 0.7
+"""Share of those tiles that must say the same."""
+ALIKE = 0.4
+"""Correlation of edges from which on a tile shows what it did."""
+LOST = 0.1
+"""Share of its edges' energy below which a tile has lost them."""
+SOFT = 0.4
+"""Share of its fine edges' energy, for its light, below which a tile is soft."""
+SHADE = 0.8
+"""Correlation of light and shade from which on it is the same view, however soft."""
+SUDDEN_S = 4.0
+"""Seconds within which a cover, and no dusk, takes a bright view away."""
 
 
 class Tamper:
-    """Judges frame by frame which states the camera is in, against a view that it learns."""
+    """Compares the view with a reference of it that is learnt slowly, every two seconds.
+
+    The view is judged in tiles, so that somebody who stands in it changes few of them. While
+    something is wrong nothing is learnt, but for a camera that has shown another view for
+    minutes: that is the new reference.
+    """
 
     def __init__(self) -> None:
-        self._states = {state: Held(ON_S, OFF_S) for state in CameraState}
-        self._states[CameraState.FROZEN] = Held(FROZEN_S, 1.0)
-        self._on: frozenset[CameraState] = frozenset()
-        self._before: tuple[NDArray[np.uint8], Cells] | None = None
-        self._view = View()
-        self._last: Sight | None = None
-        self._sum: Cells | None = None
-        self._count = 0
-        self._next_s = 0.0
-        self._lost_s: float | None = None
+        self._states: frozenset[CameraState] = frozenset()
+        self._runs = dict.fromkeys(HOLD, 0)
+        self._image: NDArray[np.uint8] | None = None
+        self._sums: list[Cells] = []
+        self._frames = 0
+        self._judged_s = self._changed_s = self._bright_s = 0.0
+        self._begun_s: dict[CameraState, float] = {}
+        self._reference: Structure | None = None
+        self._brightness = 0.0
+        self._learnt = 0
+        self._sudden = False
 
-    def pause(self) -> None:
-        """Go on after a time in which no frames came, with what is known of the view."""
-        self._before = self._sum = self._last = self._lost_s = None
-        for state in self._states.values():
-            state.pause()
+    def look(self, frame: Frame, picture: Cells) -> frozenset[CameraState]:
+        """Return what is wrong, for a frame and its picture of brightness, (cells, cells)."""
+        before, self._image = self._image, frame.image
+        if before is None or frame.time_s < self._judged_s:
+            self._judged_s = self._changed_s = frame.time_s
+            self._bright_s = frame.time_s
+            self._sums = [picture.copy(), np.zeros_like(picture)]
+            self._frames = 1
+            return self._states
+        self._sums[self._frames % 2] += picture
+        self._frames += 1
+        if not _same(before, frame.image):
+            self._changed_s = frame.time_s
+            self._states -= {CameraState.FROZEN}
+        elif frame.time_s - self._changed_s >= FROZEN_S:
+            self._states |= {CameraState.FROZEN}
+        if self._frames > 1 and frame.time_s - self._judged_s >= JUDGE_S:
+            self._judge(frame.time_s, (before, frame.image))
+        return self._states
 
-    def states(
-        self, image: NDArray[np.uint8], picture: Cells, time_s: float
-    ) -> frozenset[CameraState]:
-        """Return the states after a frame, (size, size, 3), and its small picture."""
-        changed = self._tell_frozen(image, picture, time_s)
-        if self._sum is None:
-            self._sum, self._count = picture.copy(), 1
-        else:
-            self._sum += picture
-            self._count += 1
-        if time_s >= self._next_s:
-            sight = Sight.of(self._sum / np.float32(self._count), image)
-            self._sum, self._next_s = None, time_s + LOOK_S
-            self._look(sight, time_s)
-            changed = True
-        if changed:
-            self._on = frozenset(state for state, held in self._states.items() if held.on)
-        return self._on
-
-    def _tell_frozen(self, image: NDArray[np.uint8], picture: Cells, time_s: float) -> bool:
-        before, self._before = self._before, (image, picture)
-        same = (
-            before is not None
-            and np.array_equal(before[1], picture)
-            and np.array_equal(before[0], image)
+    def _judge(self, time_s: float, images: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
+        halves = (self._frames + 1) // 2, self._frames // 2
+        first, second = (
+            half / np.float32(count) for half, count in zip(self._sums, halves, strict=True)
         )
-        held = self._states[CameraState.FROZEN]
-        was = held.on
-        return held.tell(time_s, sign=same) != was
+        self._sums = [np.zeros_like(first), np.zeros_like(first)]
+        self._frames, self._judged_s = 0, time_s
+        seen = structure((first, second), images)
+        brightness, spread = float(first.mean()), float(first.std())
+        wrong = self._wrong(time_s, seen, brightness)
+        if self._is_dark(brightness, spread):
+            wrong |= {CameraState.DARK}
+        self._hold(wrong)
+        self._learn(time_s, seen, brightness, wrong)
 
-    def _look(self, sight: Sight, time_s: float) -> None:
-        dark = self._dark(sight.picture)
-        signs = dict.fromkeys(
-            (CameraState.COVERED, CameraState.MOVED, CameraState.DEFOCUSED), False
-        ) | {CameraState.DARK: dark}
-        known = self._view.sight
-        lost: bool | None = False
-        if known is not None and dark is False:
-            lost = self._compare(sight, known, signs)
-        if lost is False and not any(signs.values()) and dark is False:
-            self._view.learn(sight)
-        self._follow(lost=lost is True, time_s=time_s)
-        for state, sign in signs.items():
-            self._states[state].tell(time_s, sign=sign)
-        self._last = sight
+    def _is_dark(self, brightness: float, spread: float) -> bool:
+        if CameraState.DARK in self._states:
+            return brightness < BRIGHT and spread < CONTRASTY
+        return brightness < DARK and spread < FLAT
 
-    def _dark(self, picture: Cells) -> bool | None:
-        if int(np.count_nonzero(picture > DIM)) < FEW * picture.size:
-            return True
-        return False if int(np.count_nonzero(picture > LIT)) > SOME * picture.size else None
+    def _wrong(self, time_s: float, seen: Structure, brightness: float) -> set[CameraState]:
+        """Return what is wrong with the view now, darkness apart."""
+        reference = self._reference
+        if reference is None or self._learnt < LEARN:
+            self._bright_s = time_s
+            return set()
+        known = (reference.coarse > STRUCTURED) & reference.steady(STEADY)
+        count = int(np.count_nonzero(known))
+        if count < ENOUGH:
+            return set()
+        alike = seen.alike(reference) >= ALIKE
+        lost = known & ~alike & (seen.coarse < LOST * reference.coarse)
+        other = known & ~alike & ~lost
+        gain, shade = seen.shade(reference)
+        soft = known & (seen.fine < SOFT * gain * gain * reference.fine)
+        lost_part, other_part, soft_part = (
+            int(np.count_nonzero(cells)) / count for cells in (lost, other, soft)
+        )
+        if soft_part >= MOST and shade >= SHADE and brightness >= DARK:
+            return {CameraState.DEFOCUSED}
+        if lost_part + other_part >= MOST:
+            if lost_part <= other_part:
+                return {CameraState.MOVED}
+            self._sudden = self._sudden or time_s - self._bright_s <= SUDDEN_S
+            return {CameraState.COVERED} if self._sudden or brightness >= DARK else set()
+        self._sudden = False
+        if brightness > self._brightness / 2:
+            self._bright_s = time_s
+        return set()
 
-    def _compare(
-        self, sight: Sight, known: Sight, signs: dict[CameraState, bool | None]
-    ) -> bool | None:
-        """Fill in the signs; return whether the known view is lost, None where it is on the brink."""
-        kept = self._view.kept(sight)
-        if kept is None:
-            return False
-        detail = sight.detail(known)
-        if sight.alike(known) > ALIKE:
-            if detail is None or detail < BLURRED:
-                signs[CameraState.DEFOCUSED] = True
-                return None
-            if detail < SHARP:
-                signs[CameraState.DEFOCUSED] = None
-        if kept > FOUND:
-            return False
-        if kept > LOST:
-            signs[CameraState.COVERED] = signs[CameraState.MOVED] = None
-            return None
-        if sight.share(known) < PLAIN:
-            signs[CameraState.COVERED] = True
-        elif self._last is not None and (sight.kept(self._last) or 0.0) > STEADY:
-            signs[CameraState.MOVED] = True
-        else:
-            signs[CameraState.MOVED] = None
-        return True
+    def _hold(self, wrong: set[CameraState]) -> None:
+        """Let a state begin, or end, that has been seen, or not, for long enough."""
+        for state, (begins, ends) in HOLD.items():
+            if (state in wrong) == (state in self._states):
+                self._runs[state] = 0
+                continue
+            self._runs[state] += 1
+            if self._runs[state] >= (begins if state in wrong else ends):
+                self._states ^= {state}
+                self._runs[state] = 0
 
-    def _follow(self, *, lost: bool, time_s: float) -> None:
-        """Take another place for the known one once it has been shown for long."""
-        covered = self._states[CameraState.COVERED].on
-        if not lost or covered:
-            self._lost_s = None
-        elif self._lost_s is None:
-            self._lost_s = time_s
-        elif time_s - self._lost_s >= NEW_PLACE_S:
-            self._view, self._lost_s = View(), None
+    def _learn(
+        self, time_s: float, seen: Structure, brightness: float, wrong: set[CameraState]
+    ) -> None:
+        for state, adopt_s in ADOPT_S.items():
+            if state not in self._states:
+                self._begun_s[state] = time_s
+            elif time_s - self._begun_s[state] >= adopt_s:
+                self._reference = None
+        if self._reference is not None and (wrong or self._changed_s < time_s):
+            return
+        if self._reference is None:
+            self._reference, self._learnt, self._brightness = seen, 1, brightness
+            return
+        self._learnt += 1
+        share = 1 / min(self._learnt, SLOWEST)
+        self._reference = self._reference.toward(seen, share)
+        self._brightness += (brightness - self._brightness) * share
+
+
+def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Return whether two frames are equal to the last bit; a row tells of most that are not."""
+    row = len(one) // 2
+    return np.array_equal(one[row], other[row]) and np.array_equal(one, other)

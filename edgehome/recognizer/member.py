@@ -55,6 +55,11 @@ class Member:
         """Return how much of the window has been seen, 0-1."""
         return self._window.seen / self._window.frames
 
+    @property
+    def look_back(self) -> int:
+        """Return the frames of the longest window, its own or a head's."""
+        return max([self._window.frames, *(view[0] for view in self._statistics)])
+
     def step(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return logits: of the model's own labels, window by window, and last of the heads."""
         window = self._window

@@ -73,6 +73,7 @@ class Recognizer:
         self._size = ensemble
         self._time_s: float | None = None  # of the last frame
         self._turn = 0
+        self._seen = 0
 
     def __enter__(self) -> Self:
         """Hold the file to its hash, then load it. Raises ModelError, which names the file."""
@@ -102,6 +103,11 @@ class Recognizer:
         return self._members[0].warm
 
     @property
+    def look_back(self) -> int:
+        """Return the frames that a judgement looks back on, the longest head's too."""
+        return self._size * max(member.look_back for member in self._members)
+
+    @property
     def state_bytes(self) -> int:
         """Return the bytes of state that are moved for every frame."""
         return self._members[0].model.carried_bytes
@@ -111,32 +117,34 @@ class Recognizer:
 
         A clock that jumps by more than GAP_S, or backwards, makes it forget what went before.
         """
-        self._go_on(frame)
+        if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
+            _log.info("a gap of %.1f s: the model begins anew", frame.time_s - self._time_s)
+            self.reset()
+        self._time_s = frame.time_s
+        self._seen += 1
         self._logits[self._turn] = self._members[self._turn].step(frame.image)
         self._turn = (self._turn + 1) % self._size
         return _probabilities([logits for logits in self._logits if logits])
 
-    def rest(self, frame: Frame) -> None:
-        """Pass over a frame of a still scene: the next step goes on from the last one.
+    def rest(self, frame: Frame) -> bool:
+        """Let a frame pass that shows what the last ones did; the next one follows without a gap.
 
-        So a pause of any length is no gap; a clock that jumps during it is one, as in `step`.
+        Return False when it must be stepped: after a gap, or when fewer frames were seen than a
+        judgement looks back on.
         """
-        self._go_on(frame)
+        gap = self._time_s is None or not 0.0 <= frame.time_s - self._time_s <= GAP_S
+        if gap or self._seen < self.look_back:
+            return False
+        self._time_s = frame.time_s
+        return True
 
     def reset(self) -> None:
         """Forget every frame, as if just opened."""
         for member in self._members:
             member.clear()
         self._logits: list[list[NDArray[np.float32]]] = [[] for _ in self._members]
-        self._turn = 0
+        self._turn = self._seen = 0
         self._time_s = None
-
-    def _go_on(self, frame: Frame) -> None:
-        """Follow the clock, and begin anew after a gap."""
-        if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
-            _log.info("a gap of %.1f s: the model begins anew", frame.time_s - self._time_s)
-            self.reset()
-        self._time_s = frame.time_s
 
     def _load(self) -> None:
         self.manifest, data = load_model(self._path)

@@ -9,12 +9,13 @@ from typing import Self
 
 from edgehome.camera import Camera, open_clip
 from edgehome.config.types import Config
+from edgehome.gate.gate import Gate
 from edgehome.labels import thresholds_of
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
 from edgehome.types import Frame, Scores
-from edgehome.vision import shorter_windows, worker_settings
-from edgehome.worker import gate_for, watch
+from edgehome.vision import shorter_windows
+from edgehome.worker import watch
 
 Look = Callable[[Frame], None]
 """Is shown every frame before it is judged."""
@@ -65,7 +66,13 @@ class Films:
         manifest = self._recognizer.manifest
         with open_clip(path, size=manifest.size, rate=manifest.rate, start=start) as camera:
             shown = _Shown(camera, self._look) if self._look else camera
-            gate = gate_for(worker_settings(self._config, self._model))
+            motion = self._config.motion
+            gate = Gate(
+                hold=self._recognizer.look_back,
+                enabled=motion.gate,
+                threshold=motion.threshold,
+                ignore=motion.ignore,
+            )
             yield from watch(shown, self._recognizer, gate)
 
 

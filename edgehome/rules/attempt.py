@@ -20,8 +20,9 @@ NO_SCORE = Score("")
 class Attempt:
     """From when a rule's first activity begins, or nearly does, until the last one ends.
 
-    The closest moment is the one at which most conditions were met, and of those the one with the
-    highest score. How long `for` was held is told of the longest time, wherever that was.
+    The closest moment is the one at which most conditions were met, activities before all others,
+    and of those the one with the highest score. How long `for` was held is told of the longest
+    time, wherever that was.
     """
 
     __slots__ = (
@@ -40,7 +41,7 @@ class Attempt:
         self.found: list[Standing] = []
         """How the rule's parts stood at that moment."""
         self.closest = (-1, 0.0)
-        """Conditions met, and how far those came that count something."""
+        """The weight of the conditions met, and how far those came that count something."""
         self.highest = 0.0
         """The score at that moment."""
         self.score = NO_SCORE
@@ -54,7 +55,7 @@ class Attempt:
         self.seen_s = 0.0
         """The longest time for which it did."""
         for node in tracker.tree.fors:
-            node.longest_s = 0.0
+            node.longest_s, node.longest_at = 0.0, None
 
     def look(self, clock: Clock) -> None:
         """Keep the moment if it is the closest so far: something in the rule's tree changed."""
@@ -71,7 +72,7 @@ class Attempt:
         met, progress = 0, 0.0
         for part in tracker.tree.parts:
             if part.signal.value is part.wanted:
-                met += 1
+                met += part.weight
             elif part.counts:
                 progress += float(part.signal.measure(clock))
         closest = (met, progress)
@@ -98,12 +99,11 @@ class Attempt:
         tree, rule = self.tracker.tree, self.tracker.rule
         found = [_longest(*pair) for pair in zip(tree.parts, self.found, strict=True)]
         if self.reason:
-            reason = self.reason
-            message = blocked(reason, rule, self.at, self.last_alert_s)
-        else:
-            readings = [Reading(part, *one) for part, one in zip(tree.parts, found, strict=True)]
-            reason, message = missed(rule.when, readings, self.at, self.seen_s)
-        return NearMiss(self.at, rule.name, reason, message, evidence(tree.parts, found))
+            message = blocked(self.reason, rule, self.at, self.last_alert_s)
+            return NearMiss(self.at, rule.name, self.reason, message, evidence(tree.parts, found))
+        readings = [Reading(part, *one) for part, one in zip(tree.parts, found, strict=True)]
+        at, reason, message = missed(rule.when, readings, self.at, self.seen_s)
+        return NearMiss(at, rule.name, reason, message, evidence(tree.parts, found))
 
     def _time(self, clock: Clock, *, goes_on: bool) -> None:
         """Note for how long the activity goes on."""

@@ -143,7 +143,10 @@ class RuleEngine:
         parts: tuple[tuple[str, Callable[[Any], None]], ...] = (
             ("scores", lambda part: memory.take_scores(part, self._events)),
             ("rules", lambda part: memory.take_rules(part, self._trackers, self._clock)),
-            ("limit", lambda part: memory.take_limit(part, self._limit, self._clock)),
+            (
+                "limit",
+                lambda part: memory.take_limit(part, self._limit, self._clock, self._by_name),
+            ),
         )
         with suppress(*memory.BROKEN):
             if kept["version"] != memory.VERSION:
@@ -208,7 +211,8 @@ class RuleEngine:
             if tracker.state is not old:
                 name, new = tracker.rule.name, tracker.state
                 self._transitions.append(Transition(scores.time_s, scores.at, name, old, new))
-                moved.append(tracker)
+                if new is not State.PENDING:
+                    moved.append(tracker)
             elif tracker.rests and clock.mode is Mode.DISARMED:
                 moved.append(tracker)
         self._near_misses.moved(moved)

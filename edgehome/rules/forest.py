@@ -64,8 +64,9 @@ class Forest:
         for bucket in self._buckets:
             for node in bucket:
                 node.queued = False
-                node.owner.stale = True
-                if isinstance(node, Tracker):
+                owner = node.owner
+                owner.stale = True
+                if owner is node and isinstance(node, Tracker):
                     trackers.append(node)
                     continue
                 value = node.look(clock)

@@ -5,7 +5,7 @@ Times are kept as ages before the last frame. What is broken, or of another rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -86,14 +86,14 @@ def take_rules(kept: Mapping[str, Any], trackers: Iterable[Tracker], clock: Cloc
             tracker.begin_anew(clock.now())
 
 
-def take_limit(kept: Mapping[str, Any], limit: Limit, clock: Clock) -> None:
-    """Take over what counts for the limit, and what it held back."""
+def take_limit(kept: Mapping[str, Any], limit: Limit, clock: Clock, rules: Container[str]) -> None:
+    """Take over what counts for the limit, and what it held back of rules that are still there."""
     raised_s = sorted(clock.true_s - number(item) for item in kept["raised"])
     last_s = {text(rule): clock.true_s - number(item) for rule, item in kept["last"].items()}
     folded = [_folded(item) for item in kept["folded"]]
     limit.raised_s.extend(raised_s)
-    limit.last_s = last_s
-    limit.folded = {item.rule: item for item in folded}
+    limit.last_s = {rule: then_s for rule, then_s in last_s.items() if rule in rules}
+    limit.folded = {item.rule: item for item in folded if item.rule in rules}
 
 
 def _of_rule(tracker: Tracker, clock: Clock) -> dict[str, object]:

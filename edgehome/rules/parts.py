@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from edgehome.config.conditions import ActivityCondition, Condition, key_of
+from edgehome.config.conditions import (
+    ActivityCondition,
+    CameraCondition,
+    Condition,
+    MotionCondition,
+    key_of,
+)
 from edgehome.events import Level, Signal
 from edgehome.rules.nodes import Node
 from edgehome.rules.sequence import Then
@@ -14,6 +20,8 @@ from edgehome.rules.temporal import Count, For, Frames
 from edgehome.rules.timing import Clock
 from edgehome.rules.words import asked_of, duration, name_of
 from edgehome.types import Evidence
+
+SEEN = ActivityCondition | MotionCondition | CameraCondition
 
 Standing = tuple[bool, float | str, datetime | None]
 """Whether a part holds, what it measures, and since when it has been so."""
@@ -23,16 +31,9 @@ class Part:
     """A condition, or what one adds, with the signal that tells whether it holds."""
 
     __slots__ = (
-        "condition",
-        "counts",
-        "form",
-        "name",
-        "root",
-        "signal",
-        "suffix",
-        "threshold",
-        "wanted",
-    )
+        "condition", "counts", "form", "name", "root", "signal", "suffix", "threshold", "wanted",
+        "weight",
+    )  # fmt: skip
 
     def __init__(self, condition: Condition, signal: Signal, *, wanted: bool, root: bool) -> None:
         self.condition = condition
@@ -43,6 +44,9 @@ class Part:
         """Whether it is the whole of the rule's `when`, or what that adds."""
         self.counts = isinstance(signal, Frames | Count | Then)
         """Whether its measure tells how near it is."""
+        seen = wanted and isinstance(condition, SEEN) and not isinstance(signal, Node)
+        self.weight = 1000 if seen else 1
+        """How much nearer it is once this holds: what is seen comes before all else."""
         self.name, self.threshold = _asked(condition, signal, root=root)
         self.form, self.suffix = _form(signal)
         """How the value is written: as `format` has it, and what follows."""

@@ -38,29 +38,50 @@ def blocked(reason: str, rule: Rule, at: datetime, last_alert_s: float) -> str:
 
 def missed(
     when: Condition, readings: Sequence[Reading], at: datetime, seen_s: float
-) -> tuple[str, str]:
-    """Return the reason and the sentence for conditions that did not all hold at that moment."""
+) -> tuple[datetime, str, str]:
+    """Return why conditions did not all hold, of which `readings` are the closest that they came.
+
+    Wall clock of the closest moment, the reason, and a sentence. `seen_s` is for how long the
+    rule's activity was seen.
+    """
     blamed = _blame(when, readings)
     condition = blamed.part.condition
     match blamed.part.signal:
         case For() as node:
-            then = at + timedelta(seconds=max(0.0, node.for_s - _number(blamed)))
-            what = "" if blamed.part.root else f"{_subject(condition)} "
-            return "too_short", (
-                f"would have fired at {then:%H:%M:%S}, but {what}`for: {duration(node.for_s)}` "
-                f"was held only {_number(blamed):.1f} s"
-            )
+            return _too_short(node, blamed, node.longest_at or at)
         case Frames() as node:
-            return "too_short", (
-                f"{_subject(condition)} held in only {blamed.measure} of the last "
-                f"{node.at_least.of} frames; `at_least: {node.at_least}`"
+            return (
+                at,
+                "too_short",
+                (
+                    f"{_subject(condition)} held in only {blamed.measure} of the last "
+                    f"{node.at_least.of} frames; `at_least: {node.at_least}`"
+                ),
             )
         case Count() as node:
-            return "condition", (
-                f"{_subject(condition)} began only {blamed.measure} of {node.count} times "
-                f"within {duration(node.window_s)}"
+            return (
+                at,
+                "condition",
+                (
+                    f"{_subject(condition)} began only {blamed.measure} of {node.count} times "
+                    f"within {duration(node.window_s)}"
+                ),
             )
-    return _leaf(blamed, readings, seen_s)
+    return at, *_leaf(blamed, readings, seen_s)
+
+
+def _too_short(node: For, blamed: Reading, at: datetime) -> tuple[datetime, str, str]:
+    held_s = _number(blamed)
+    then = at + timedelta(seconds=max(0.0, node.for_s - held_s))
+    what = "" if blamed.part.root else f"{_subject(blamed.part.condition)} "
+    return (
+        at,
+        "too_short",
+        (
+            f"would have fired at {then:%H:%M:%S}, but {what}`for: {duration(node.for_s)}` "
+            f"was held only {held_s:.1f} s"
+        ),
+    )
 
 
 def _leaf(blamed: Reading, readings: Sequence[Reading], seen_s: float) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from edgehome.types import Alert, Event, NearMiss
 
@@ -20,9 +21,8 @@ class State(StrEnum):
     """It has held for that long and has not been over for `resolve_after`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A rule's change of state."""
+class Transition(NamedTuple):
+    """A rule's change of state. A named tuple: a thousand rules may change in one frame."""
 
     time_s: float
     """Seconds on the source's monotonic clock, of the frame that changed it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from typing import Any
 
 from edgehome.config.conditions import AtLeast
@@ -55,7 +56,7 @@ class Frames(Node):
 class For(Node):
     """The child has held for so long without a break."""
 
-    __slots__ = ("alarm", "for_s", "longest_s", "started_s")
+    __slots__ = ("alarm", "for_s", "longest_at", "longest_s", "started_s")
 
     def __init__(self, child: Signal, for_s: float) -> None:
         super().__init__([child])
@@ -64,6 +65,8 @@ class For(Node):
         """`seen_s` from which on the child has held; None while it does not."""
         self.longest_s = 0.0
         """The longest time for which it did; who asks for it begins it from 0 again."""
+        self.longest_at: datetime | None = None
+        """Wall clock of the last moment of that time."""
         self.alarm = Alarm(self)
 
     def look(self, clock: Clock) -> bool:
@@ -82,7 +85,9 @@ class For(Node):
     def stop(self, last: Moment) -> None:
         """Take it that `last` was the last moment at which the child held, if it did."""
         if self.started_s is not None:
-            self.longest_s = max(self.longest_s, last.seen_s - self.started_s)
+            held_s = last.seen_s - self.started_s
+            if held_s >= self.longest_s:
+                self.longest_s, self.longest_at = held_s, last.at
             self.started_s = None
 
     def measure(self, clock: Clock) -> float:

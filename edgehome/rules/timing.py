@@ -72,6 +72,7 @@ class Moment(NamedTuple):
 
     true_s: float
     seen_s: float
+    at: datetime | None
 
 
 class Clock:
@@ -83,7 +84,7 @@ class Clock:
         self.at: datetime | None = None
         self.time_s = 0.0
         self.true_s = self.seen_s = 0.0
-        self.before = Moment(0.0, 0.0)
+        self.before = Moment(0.0, 0.0, None)
         """The frame before this one."""
         self.started_s: float | None = None
         """`true_s` of the node's start."""
@@ -145,7 +146,7 @@ class Clock:
 
     def now(self) -> Moment:
         """Return this frame's place in time."""
-        return Moment(self.true_s, self.seen_s)
+        return Moment(self.true_s, self.seen_s, self.at)
 
     def wall(self) -> datetime:
         """Return the frame's wall clock with zone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 
 from edgehome.config.conditions import (
@@ -459,7 +460,7 @@ def _sun(condition: SunCondition, at: datetime) -> bool:
     if turns[0][1]:
         turns.insert(0, (long_ago, False))
     turns.append((far, not turns[-1][1]))
-    for (begin, up), (end, _) in zip(turns, turns[1:], strict=False):
+    for (begin, up), (end, _) in pairwise(turns):
         if up is (condition.sun in {"after sunrise", "before sunset"}):
             after = condition.sun.startswith("after")
             shift = timedelta(0) if begin == long_ago and after else offset

@@ -173,6 +173,28 @@ def test_then_may_have_more_than_two_stages() -> None:
     assert scene.times() == [3.0]
 
 
+@pytest.mark.parametrize(("held_s", "alerts"), [(1.0, 0), (6.0, 1)])
+def test_what_happens_meanwhile_does_not_move_the_gap(held_s: float, alerts: int) -> None:
+    """The third, out of its turn, is no reason to look at the first as if it had just ended."""
+    scene = Scene(rule(then(5.0, "a", "b", "c")))
+    for n in range(50):
+        now = n * 0.2
+        a, c = 0.9 * (now < held_s), 0.9 * (2.0 <= now < 4.0 or now >= 8.0)
+        scene.show(0.2, a=a, b=0.9 * (7.0 <= now < 7.8), c=c)
+    assert len(scene.alerts) == alerts
+
+
+def test_a_stage_that_comes_again_out_of_its_turn_does_not_renew_it() -> None:
+    scene = Scene(rule(then(5.0, "a", "b", "c")))
+    scene.show(1, a=0.9)
+    scene.show(1, b=0.9)
+    scene.show(20)
+    scene.show(1, b=0.9)
+    scene.show(1)
+    scene.show(1, c=0.9)
+    assert scene.alerts == []
+
+
 def test_between_is_in_from_its_start_and_out_at_its_end() -> None:
     scene = Scene(
         rule(both(activity("slap"), BetweenCondition(between=Between.parse("12:01-12:02")))),

@@ -217,7 +217,7 @@ class Both:
         self.time_s += seconds
         self.at += timedelta(seconds=seconds)
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step) -> None:  # noqa: C901 - one case for each thing that can happen
         match step.kind:
             case "show":
                 for _ in range(int(step.number)):

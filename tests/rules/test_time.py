@@ -283,6 +283,26 @@ def test_after_a_restart_without_frames_a_firing_rule_resolves_too() -> None:
     assert scene.states()[-1][0] == pytest.approx(31.8, abs=1.01)
 
 
+def test_restarts_without_a_frame_between_them_add_up() -> None:
+    """A node whose camera is broken starts again and again: what it knew grows old all the same."""
+    scene = Scene(rule(repeat_interval_s=0.0))
+    scene.show(1, slap=0.9)
+    for _ in range(3):
+        scene.restart(12.0)
+        scene.idle(0.2)
+    assert scene.state() == "inactive"
+    scene.show(1, slap=0.9)
+    assert len(scene.alerts) == 2
+
+
+def test_a_restart_that_takes_no_time_is_no_gap() -> None:
+    scene = Scene(rule(activity("slap", for_s=3.0)))
+    scene.show(2, slap=0.9)
+    scene.restart(0.0)
+    scene.show(2, slap=0.9)
+    assert scene.times() == [pytest.approx(3.0)]
+
+
 def test_a_mode_is_remembered_over_a_restart() -> None:
     """Armed by Home Assistant while the node was down: the rules begin anew, as always."""
     scene = Scene(rule(activity("slap", for_s=2.0)), mode=Mode.DISARMED)
