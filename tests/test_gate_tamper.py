@@ -104,6 +104,14 @@ def test_the_same_frame_for_ten_seconds_is_frozen_until_the_next(rendered: Path)
     assert said(seen[len(walk) + count :]) == set()
 
 
+def test_a_frozen_picture_teaches_nothing(rendered: Path) -> None:
+    """Its noise stands still, and looks like detail that is missed when it moves again."""
+    night = longer(pictures(rendered / "room-infrared-fight.mp4"), 220, 6.0)
+    seen = states(night[:120] + [night[119]] * 400 + night[120:])
+    assert said(seen) == {FROZEN}
+    assert said(seen[520:]) == set()
+
+
 def test_a_frame_that_differs_in_one_bit_is_not_frozen() -> None:
     picture = np.full((SIZE, SIZE, 3), 100, np.uint8)
     other = picture.copy()

@@ -30,14 +30,10 @@ MOST = 0.5
 """Part of the picture that moves at once only if it is the light, or the camera."""
 LARGE = 0.2
 """Part of the picture that, when it differs but stands still, is the new background at once."""
-UNEVEN = np.float32(0.15)
-"""Share of a change of light by which a cell may depart from it."""
 SAME_EDGES = 0.85
 """Correlation of edges from which on they are the same under another light."""
 SHAKE = np.float32(0.3)
 """Share of a cell by which the picture may shake: a pixel of a frame of 172."""
-GLARE = np.float32(240)
-"""Brightness above which nobody knows how bright it would be in less light."""
 
 _NOTHING = np.empty((0, 0), np.float32)
 
@@ -94,14 +90,10 @@ class Motion:
     def _compensate(self, picture: Cells, tolerance: Cells) -> Cells:
         """Bring the background into the picture's light; return what differs then.
 
-        Adds to the tolerance what light and a shaking camera may do to a cell.
+        Adds to the tolerance what a shaking camera may do to a cell.
         """
-        dark = self._background
-        self._background = relit(dark, picture)
-        change = np.abs(self._background - dark)
-        tolerance += UNEVEN * change + SHAKE * steepness(self._background)
-        glaring = (dark > GLARE) & (change > FLOOR)
-        self._background[glaring] = picture[glaring]
+        self._background = relit(self._background, picture)
+        tolerance += SHAKE * steepness(self._background)
         return picture - self._background
 
     def _lit_anew(self, picture: Cells, before: Cells) -> bool:
