@@ -176,6 +176,9 @@ def _scores(
     still = head["still"] is True
     if still and (tail or before is None):
         raise ValueError("a still scene has the probabilities of before, and no others")
+    motion = float(head["motion"])
+    if not 0.0 <= motion <= 1.0:
+        raise ValueError(f"{motion} of the picture moves")
     return Scores(
         time_s=float(head["time_s"]),
         at=datetime.fromisoformat(head["at"]),
@@ -186,7 +189,7 @@ def _scores(
         skipped=int(head["skipped"]),
         inference_ms=float(head["inference_ms"]),
         warm=float(head["warm"]),
-        motion=float(head["motion"]),
+        motion=motion,
         still=still,
         camera=frozenset(map(CameraState, head["camera"])),
     )

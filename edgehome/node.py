@@ -48,7 +48,8 @@ class Node:
         self._last_near_misses: dict[str, NearMiss] = {}
         self._seen: Scores | None = None
         self._frames_before = self._skipped_before = 0
-        self._recent: deque[tuple[float, float]] = deque(maxlen=STATISTICS_FRAMES)
+        self._times_s: deque[float] = deque(maxlen=STATISTICS_FRAMES)
+        self._steps_ms: deque[float] = deque(maxlen=STATISTICS_FRAMES)
 
     def use(self, config: Config) -> None:
         """Take over a new configuration; a rule whose conditions are the same goes on."""
@@ -97,7 +98,8 @@ class Node:
     def worker_gone(self) -> None:
         """Start a new worker's counters where the last one's ended; to the rules it is a gap."""
         self._frames_before, self._skipped_before = self._status.frames, self._status.skipped
-        self._recent.clear()
+        self._times_s.clear()
+        self._steps_ms.clear()
         self._seen = None
 
     def report(self, origin: str, problem: Problem | None) -> None:
@@ -146,7 +148,9 @@ class Node:
         return verdict
 
     def _count(self, scores: Scores) -> None:
-        self._recent.append((scores.time_s, scores.inference_ms))
+        self._times_s.append(scores.time_s)
+        if not scores.still:
+            self._steps_ms.append(scores.inference_ms)
         self._status = replace(
             self._status,
             frames=self._frames_before + scores.frame,
@@ -154,12 +158,15 @@ class Node:
         )
 
     def _speed(self) -> tuple[float | None, float | None]:
-        """Return frames a second and the median milliseconds of one, of the last frames."""
-        if len(self._recent) < 2:
+        """Return frames a second of the last frames, and the median milliseconds of a step.
+
+        A frame on which the model rests is a frame, but no step: the last steps are told.
+        """
+        if len(self._times_s) < 2:
             return None, None
-        elapsed_s = self._recent[-1][0] - self._recent[0][0]
-        rate = (len(self._recent) - 1) / elapsed_s if elapsed_s > 0 else None
-        return rate, median(milliseconds for _, milliseconds in self._recent)
+        elapsed_s = self._times_s[-1] - self._times_s[0]
+        rate = (len(self._times_s) - 1) / elapsed_s if elapsed_s > 0 else None
+        return rate, median(self._steps_ms) if self._steps_ms else None
 
 
 def sun_over(location: LocationConfig) -> SunTimes | None:

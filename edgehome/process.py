@@ -82,7 +82,7 @@ class WorkerProcess:
                 return
             message = decode(packet, self._places, self._probabilities)
             if isinstance(message, Ready):
-                self._places = places_of(message.labels)
+                self._places, self._probabilities = places_of(message.labels), None
             elif isinstance(message, Scores):
                 self._probabilities = message.probabilities
             yield message

@@ -79,6 +79,18 @@ def test_another_light_does_not_wake_it(empty: list[Picture]) -> None:
     assert all(looks(gate, [brighter(picture, 0.5) for picture in empty[100:150]], 20.0))
 
 
+def test_a_change_of_the_camera_s_state_wakes_it_though_nothing_moves(empty: list[Picture]) -> None:
+    gate = Gate(hold=HOLD)
+    assert looks(gate, empty[:100])[-1]
+    repeated = frames([empty[99]] * 150, 20.0)
+    seen = [gate.look(frame) for frame in repeated]
+    begun = next(n for n, look in enumerate(seen) if CameraState.FROZEN in look.camera)
+    assert not any(look.motion for look in seen[1:])
+    assert all(look.still for look in seen[:begun])
+    assert not any(look.still for look in seen[begun : begun + HOLD])
+    assert seen[begun + HOLD + 1].still
+
+
 def test_a_threshold_of_nothing_and_a_gate_that_is_off_never_rest(empty: list[Picture]) -> None:
     assert not any(looks(Gate(hold=HOLD, threshold=0.0), empty))
     assert not any(looks(Gate(hold=HOLD, enabled=False), empty))

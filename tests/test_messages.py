@@ -70,6 +70,15 @@ def test_a_still_scene_has_the_probabilities_of_before_without_sending_them() ->
     assert found.probabilities is ROW
 
 
+@pytest.mark.parametrize("motion", ["-0.1", "1.1", "NaN", "null"])
+def test_motion_that_is_no_part_of_a_picture_is_refused(motion: str) -> None:
+    packet = encode(replace(SCORES, motion=0.5)).replace(
+        b'"motion": 0.5', b'"motion": %s' % motion.encode()
+    )
+    with pytest.raises(MessageError):
+        decode(packet, PLACES)
+
+
 def test_a_still_scene_that_nothing_went_before_is_refused() -> None:
     with pytest.raises(MessageError):
         decode(encode(STILL), PLACES)

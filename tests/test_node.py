@@ -57,6 +57,20 @@ class Driver:
         return alerts
 
 
+def test_frames_of_a_still_scene_count_for_the_rate_and_not_for_the_model_s_time() -> None:
+    driver = Driver(RULE)
+    driver.show(60, slap=0.1)
+    for _ in range(60):
+        driver.frame += 1
+        driver.time_s += 0.2
+        at = NOON + timedelta(seconds=driver.time_s)
+        driver.node.see(Scores(driver.time_s, at, {"slap": 0.1}, driver.frame, still=True))
+    status = driver.node.status()
+    assert status.frames_per_second == pytest.approx(5.0)
+    assert status.inference_ms == 10.0
+    assert status.frames == 120
+
+
 def test_a_status_tells_what_goes_on_and_how_fast() -> None:
     driver = Driver(RULE)
     (alert,) = driver.show(20, slap=0.9)

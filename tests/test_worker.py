@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from small_model import place, place_head, small_model
 from tiny_stream import tiny_stream
 
 from edgehome.config.types import Config, MotionConfig
-from edgehome.messages import Failure, Message, Ready, Settings
+from edgehome.messages import Failure, Message, MessageError, Ready, Settings, encode
 from edgehome.process import WorkerProcess
 from edgehome.types import Scores
 from edgehome.vision import worker_settings
@@ -263,3 +265,22 @@ def test_all_that_a_worker_said_is_heard_before_it_counts_as_gone() -> None:
     worker.close()
     codes = [message.problem.code for message in heard if isinstance(message, Failure)]
     assert codes == [f"p{n}" for n in range(150)]
+
+
+def test_a_still_scene_of_a_second_model_has_no_scores_of_the_first() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    still = Scores(0.4, at, {}, still=True)
+    with theirs, subprocess.Popen([sys.executable, "-c", ""]) as process:
+        worker = WorkerProcess(process, ours)
+        for said in (
+            Ready(("fall",), 5.0, "", "", None), Scores(0.2, at, {"fall": 0.5}), still,
+            Ready(("person",), 5.0, "", "", None), still,
+        ):  # fmt: skip
+            theirs.send(encode(said))
+        heard = worker.messages()
+        assert [next(heard) for _ in range(4)][2] == replace(still, probabilities={"fall": 0.5})
+        with pytest.raises(MessageError):
+            next(heard)
+        worker.close()

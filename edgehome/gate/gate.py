@@ -29,8 +29,8 @@ class Gate:
     """Looks at every frame, and says when the model may rest.
 
     It may once nothing has moved for as many frames as a judgement looks back on: from then on
-    every frame that the model would judge by shows the same. A frame that moves is never still,
-    so the model sees the first one.
+    every frame that the model would judge by shows the same. A frame that moves, or on which the
+    camera's state changes, is never still, so the model sees the first one.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Gate:
         self._motion = Motion(ignore)
         self._tamper = Tamper()
         self._calm = 0  # frames since the last that moved
+        self._camera: frozenset[CameraState] = frozenset()
         self._time_s: float | None = None
 
     def look(self, frame: Frame) -> Look:
@@ -59,5 +60,7 @@ class Gate:
         picture = small(frame.image)
         motion = self._motion.part(picture)
         camera = self._tamper.look(frame, picture)
-        self._calm = 0 if motion >= self._threshold else self._calm + 1
+        wakes = motion >= self._threshold or camera != self._camera
+        self._camera = camera
+        self._calm = 0 if wakes else self._calm + 1
         return Look(motion, camera, still=self._enabled and self._calm > self._hold)
