@@ -33,6 +33,7 @@ from gate_scenes import (
 
 from edgehome.clips import read_clips
 from edgehome.gate.picture import small
+from edgehome.gate.structure import structure
 from edgehome.gate.tamper import ADOPT_S, FROZEN_S, Tamper
 from edgehome.types import CameraState
 
@@ -298,6 +299,20 @@ def test_a_room_that_is_left_with_hardly_any_light_is_dark_and_not_out_of_focus(
     seen = states(tampered(pictures(rendered / "room-day-empty.mp4"), night))
     assert DARK in seen[BEFORE + 50]
     assert not said(seen) & {DEFOCUSED, MOVED}
+
+
+def test_noise_has_no_structure(rendered: Path) -> None:
+    """Nor adds any to a view: energies are what two pictures have in common."""
+    grey = still(np.full((SIZE, SIZE, 3), 100, np.uint8), 2, 8.0)
+    view = [pictures(rendered / "porch-day-empty.mp4")[0]] * 2
+    noise, clean, rough = (
+        structure((small(one), small(other)), (one, other))
+        for one, other in (grey, view, [noisy(picture, 8.0, n) for n, picture in enumerate(view)])
+    )
+    assert abs(noise.coarse.mean()) < 0.02 * clean.coarse.mean()
+    assert abs(noise.fine.mean()) < 0.02 * clean.fine.mean()
+    assert rough.coarse.mean() == pytest.approx(clean.coarse.mean(), rel=0.05)
+    assert rough.fine.mean() == pytest.approx(clean.fine.mean(), rel=0.05)
 
 
 def test_a_dusk_that_hesitates_is_dark_once() -> None:
