@@ -119,7 +119,7 @@ EXAMPLES = {
 """One of each condition, as an item under `when`."""
 
 HEADER = "| key | takes | default | |\n|---|---|---|---|"
-TAKES = {
+TAKES: dict[values.Parser, str] = {
     values.text: "a text",
     values.optional_text: "a text",
     values.identity: "1 to 32 of a-z, 0-9, _, -",

@@ -188,6 +188,16 @@ def test_the_scores_of_a_still_scene_are_those_that_would_be_said(
             assert one.probabilities[label] == pytest.approx(other.probabilities[label], abs=0.05)
 
 
+def test_a_model_that_wakes_remembers_what_it_saw_before_it_rested(
+    recognizer: Recognizer, rendered: Path
+) -> None:
+    fall = pictures(rendered / "room-day-fall.mp4")
+    scores = see(recognizer, still(fall[0], 100) + fall)
+    assert sum(one.still for one in scores) >= 50
+    assert not scores[-1].still
+    assert {one.warm for one in scores[HOLD - 1 :]} == {1.0}
+
+
 @dataclass
 class Seen:
     alerts: list[float]

@@ -100,6 +100,25 @@ def test_somebody_is_seen_from_the_frame_after_the_light_on(rendered: Path, chan
     assert motions(seen)[70:76].max() >= MOVES
 
 
+def test_a_bright_hall_that_gets_brighter_yet_is_no_motion(clips: Path) -> None:
+    hall = longer(pictures(clips / "normal" / "intel_people-detection-gif.mp4"), 90)
+    seen = [brighter(p, 1 + 0.8 * min(max(n - 40, 0) / 10, 1)) for n, p in enumerate(hall)]
+    assert motions(seen).max() < MOVES
+
+
+def test_another_view_that_stands_still_is_background_within_a_second(rendered: Path) -> None:
+    one, other = (pictures(rendered / f"{name}-day-empty.mp4")[0] for name in ("room", "porch"))
+    moving = motions(still(one, 60) + still(other, 30))[60:]
+    assert moving[0] > 0.2
+    assert moving[5:].max() < MOVES
+
+
+def test_somebody_who_does_not_stand_still_for_two_minutes_is_seen_to_the_end() -> None:
+    grey, white = np.full((SIZE, SIZE, 3), 100, np.uint8), square((8, 8))
+    moving = motions([grey, white] * 300)
+    assert moving[-50:].min() > MOVES
+
+
 def test_a_night_full_of_noise_is_no_motion(rendered: Path) -> None:
     for sigma in (4.0, 8.0, 12.0):
         seen = [noisy(picture, sigma, n) for n, picture in

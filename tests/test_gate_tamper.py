@@ -33,6 +33,7 @@ from gate_scenes import (
 
 from edgehome.clips import read_clips
 from edgehome.gate.picture import small
+from edgehome.gate.structure import structure
 from edgehome.gate.tamper import ADOPT_S, FROZEN_S, Tamper
 from edgehome.types import CameraState
 
@@ -102,6 +103,14 @@ def test_the_same_frame_for_ten_seconds_is_frozen_until_the_next(rendered: Path)
     assert (begun - len(walk) + 1) / RATE == pytest.approx(FROZEN_S, abs=0.3)
     assert FROZEN in seen[len(walk) + count - 1]
     assert said(seen[len(walk) + count :]) == set()
+
+
+def test_a_frozen_picture_teaches_nothing(rendered: Path) -> None:
+    """Its noise stands still, and looks like detail that is missed when it moves again."""
+    night = longer(pictures(rendered / "room-infrared-fight.mp4"), 220, 6.0)
+    seen = states(night[:120] + [night[119]] * 400 + night[120:])
+    assert said(seen) == {FROZEN}
+    assert said(seen[520:]) == set()
 
 
 def test_a_frame_that_differs_in_one_bit_is_not_frozen() -> None:
@@ -194,6 +203,34 @@ def test_a_clock_that_goes_back_and_frames_that_stay_away_do_no_harm(rendered: P
     assert found == set()
 
 
+def test_after_a_clock_that_went_back_a_cover_is_told_as_soon_as_ever(rendered: Path) -> None:
+    empty = longer(pictures(rendered / "room-day-empty.mp4"), BEFORE)
+    tamper = Tamper()
+    for frame in frames(empty, 5000.0):
+        tamper.look(frame, small(frame.image))
+    after = states(empty[:30] + [covered(empty[0], n) for n in range(30)], tamper)
+    assert said(after[:30]) == set()
+    assert after[-1] == {COVERED}
+
+
+def test_a_camera_that_is_put_up_in_its_first_seconds_has_not_moved(rendered: Path) -> None:
+    way, place = (pictures(rendered / f"{name}-day-empty.mp4") for name in ("porch", "room"))
+    assert said(states(longer(way, 30) + longer(place, 150))) == set()
+
+
+def test_a_view_that_becomes_another_within_ten_minutes_is_followed(rendered: Path) -> None:
+    """As seasons and furniture do, but slower; a frame a second, after an hour of the first."""
+    one, other = (pictures(rendered / f"{name}-day-empty.mp4")[0].astype(float)
+                  for name in ("porch", "room"))  # fmt: skip
+    tamper, found = Tamper(), set()
+    for number in range(4700):
+        share = min(max(number - 4000, 0) / 600, 1.0)
+        shown = noisy(one + (other - one) * share, 1.0, number)
+        [frame] = frames([shown], float(number))
+        found |= tamper.look(frame, small(shown))
+    assert found == set()
+
+
 def test_of_the_untouched_rendered_clips_nothing_is_said(rendered: Path) -> None:
     """As they are; and played on for a minute, with a sensor's noise."""
     for clip in sorted(rendered.glob("*.mp4")):
@@ -230,7 +267,7 @@ def test_of_real_clips_played_on_for_a_minute_one_is_said_to_be_out_of_focus(cli
 def test_what_is_done_to_real_clips_is_told_of_most_of_them(
     clips: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every tenth clip; prints how many and how soon."""
+    """Every tenth clip; prints how many and how soon. Some are hardly sharp to begin with."""
     chosen = [clip.path for clip in read_clips(clips / "clips.csv")][::10]
     for name, (change, expected) in {
         **CHANGES, "repeat": (lambda picture, _number: picture, {FROZEN}),
@@ -249,7 +286,41 @@ def test_what_is_done_to_real_clips_is_told_of_most_of_them(
                 f"\n{name}: {len(delays)} of {len(chosen)} clips, after "
                 f"{np.median(delays):.1f} s (median), {max(delays):.1f} s at most"
             )
-        assert len(delays) >= 0.9 * len(chosen), name
+        assert len(delays) >= (0.85 if name == "blur" else 0.9) * len(chosen), name
+
+
+@pytest.mark.parametrize("left", [0.06, 0.04, 0.02])
+def test_a_room_that_is_left_with_hardly_any_light_is_dark_and_not_out_of_focus(
+    rendered: Path, left: float
+) -> None:
+    def night(picture: Picture, number: int) -> Picture:
+        return brighter(picture, left)
+
+    seen = states(tampered(pictures(rendered / "room-day-empty.mp4"), night))
+    assert DARK in seen[BEFORE + 50]
+    assert not said(seen) & {DEFOCUSED, MOVED}
+
+
+def test_noise_has_no_structure(rendered: Path) -> None:
+    """Nor adds any to a view: energies are what two pictures have in common."""
+    grey = still(np.full((SIZE, SIZE, 3), 100, np.uint8), 2, 8.0)
+    view = [pictures(rendered / "porch-day-empty.mp4")[0]] * 2
+    noise, clean, rough = (
+        structure((small(one), small(other)), (one, other))
+        for one, other in (grey, view, [noisy(picture, 8.0, n) for n, picture in enumerate(view)])
+    )
+    assert abs(noise.coarse.mean()) < 0.02 * clean.coarse.mean()
+    assert abs(noise.fine.mean()) < 0.02 * clean.fine.mean()
+    assert rough.coarse.mean() == pytest.approx(clean.coarse.mean(), rel=0.05)
+    assert rough.fine.mean() == pytest.approx(clean.fine.mean(), rel=0.05)
+
+
+def test_a_dusk_that_hesitates_is_dark_once() -> None:
+    def grey(level: float) -> list[Picture]:
+        return still(np.full((SIZE, SIZE, 3), level, np.uint8), 100, 1.0)
+
+    seen = states(grey(18) + grey(14) + grey(18) + grey(24))
+    assert [DARK in seen[n] for n in (99, 199, 299, 399)] == [False, True, True, False]
 
 
 def test_nobody_who_fills_half_the_picture_covers_it(rendered: Path) -> None:

@@ -243,3 +243,25 @@ def member_embeddings(data: bytes, images: Array) -> list[Array]:
         driver = Driver(data)
         found.append(np.stack([driver.step(image)["embedding"][0] for image in images[first::2]]))
     return found
+
+
+@pytest.mark.parametrize("precision", ["box", "k600"])
+def test_the_runtime_s_memory_stays_where_it_was_found(
+    precision: str, request: pytest.FixtureRequest
+) -> None:
+    """The states are moved in that memory itself, with no view that would keep the graph still."""
+    with Recognizer(request.getfixturevalue(f"{precision}_model"), threads=1) as recognizer:
+        model = recognizer._members[0].model
+        tensors = [
+            index for state in model._interface.states for index in (state.past, state.newest)
+        ]
+        interpreter = model._interpreter
+        kept = [array.ctypes.data for pair in model._states for array in pair]
+        size = recognizer.manifest.size
+        for image in np.random.default_rng(0).integers(0, 256, (8, size, size, 3), np.uint8):
+            model.step(image, np.zeros(model.width), 1.0, 0)
+            assert [interpreter.tensor(index)().ctypes.data for index in tensors] == kept
+        newest = interpreter.tensor(tensors[1])().copy()
+        past = interpreter.tensor(tensors[0])().reshape(-1)
+        np.testing.assert_array_equal(past[-newest.size :], newest.reshape(-1))
+        assert newest.any()

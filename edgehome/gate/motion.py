@@ -30,14 +30,10 @@ MOST = 0.5
 """Part of the picture that moves at once only if it is the light, or the camera."""
 LARGE = 0.2
 """Part of the picture that, when it differs but stands still, is the new background at once."""
-UNEVEN = np.float32(0.15)
-"""Share of a change of light by which a cell may depart from it."""
 SAME_EDGES = 0.85
 """Correlation of edges from which on they are the same under another light."""
 SHAKE = np.float32(0.3)
 """Share of a cell by which the picture may shake: a pixel of a frame of 172."""
-GLARE = np.float32(240)
-"""Brightness above which nobody knows how bright it would be in less light."""
 
 _NOTHING = np.empty((0, 0), np.float32)
 
@@ -94,14 +90,10 @@ class Motion:
     def _compensate(self, picture: Cells, tolerance: Cells) -> Cells:
         """Bring the background into the picture's light; return what differs then.
 
-        Adds to the tolerance what light and a shaking camera may do to a cell.
+        Adds to the tolerance what a shaking camera may do to a cell.
         """
-        dark = self._background
-        self._background = relit(dark, picture)
-        change = np.abs(self._background - dark)
-        tolerance += UNEVEN * change + SHAKE * steepness(self._background)
-        glaring = (dark > GLARE) & (change > FLOOR)
-        self._background[glaring] = picture[glaring]
+        self._background = relit(self._background, picture)
+        tolerance += SHAKE * steepness(self._background)
         return picture - self._background
 
     def _lit_anew(self, picture: Cells, before: Cells) -> bool:
@@ -132,15 +124,17 @@ class Motion:
 def relit(background: Cells, picture: Cells) -> Cells:
     """Return the background in the picture's light: with the gain and offset that fit it best.
 
-    They are fitted to every fourth cell, and again to the two thirds that fit best, so that what
-    really moves has no say.
+    They are fitted to every fourth cell, and again to the two thirds of these that fit best, so
+    that what really moves has no say. Where two thirds are as they were that is what fits.
     """
     before, now = background[::2, ::2].ravel(), picture[::2, ::2].ravel()
-    gain, offset = _line(before, now)
     kept = len(before) * 2 // 3
+    gain, offset = 1.0, 0.0
+    if np.partition(np.abs(now - before), kept)[kept] > FLOOR:
+        gain, offset = _line(before, now)
     for _ in range(3):
         error = np.abs(now - (gain * before + offset))
-        best = np.argpartition(error, kept)[:kept]
+        best = error <= np.partition(error, kept)[kept]
         gain, offset = _line(before[best], now[best])
     lit: Cells = background * np.float32(gain)
     lit += np.float32(offset)
@@ -149,11 +143,12 @@ def relit(background: Cells, picture: Cells) -> Cells:
 
 def _line(x: Cells, y: Cells) -> tuple[float, float]:
     """Return gain and offset of the line with the least squares."""
-    mean_x, mean_y = float(x.mean()), float(y.mean())
-    x = x - np.float32(mean_x)
-    spread = float(np.dot(x, x))
-    gain = float(np.dot(x, y)) / spread if spread > len(x) else 1.0
-    return gain, mean_y - gain * mean_x
+    count = len(x)
+    sum_x, sum_y = float(np.add.reduce(x)), float(np.add.reduce(y))
+    spread = float(np.dot(x, x)) - sum_x * sum_x / count
+    common = float(np.dot(x, y)) - sum_x * sum_y / count
+    gain = common / spread if spread > count else 1.0
+    return gain, (sum_y - gain * sum_x) / count
 
 
 def steepness(picture: Cells) -> Cells:

@@ -74,7 +74,7 @@ class Head:
 
     def score(self, statistics: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the score before calibration for statistics (..., statistics * width)."""
-        weights, bias = self._folded
+        weights, bias = self.folded
         score: NDArray[np.float32] = statistics @ weights + np.float32(bias)
         return score
 
@@ -88,12 +88,12 @@ class Head:
     def reach(self) -> float:
         """Return the largest score, either way, that statistics between -1 and 1 can have."""
         with np.errstate(all="ignore"):
-            weights, bias = self._folded
+            weights, bias = self.folded
         return float(np.abs(weights).sum(dtype=np.float64)) + abs(bias)
 
     @cached_property
-    def _folded(self) -> tuple[NDArray[np.float32], float]:
-        """Weights and bias with centre and scale in them."""
+    def folded(self) -> tuple[NDArray[np.float32], float]:
+        """Weights, (statistics * width,), and bias with centre and scale in them."""
         weights = (self.weights / self.scale).astype(np.float32)
         return weights, self.bias - float(self.center.astype(np.float64) @ weights)
 

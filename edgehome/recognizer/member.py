@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edgehome.heads.statistics import WindowStatistics
+from edgehome.recognizer.head_groups import Heads
 from edgehome.recognizer.pooling import Window
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from edgehome.heads.head import Head
@@ -41,12 +40,7 @@ class Member:
         self._window = Window(frames=max(1, round(window_s * rate)), width=model.width)
         self._classifier = classifier
         self._shorter = [max(1, round(seconds * rate)) for seconds in shorter_s]
-        # Heads that look at the same window in the same way share its statistics.
-        self._heads = [(head, (head.frames(rate), head.statistics)) for head in heads]
-        self._statistics = {
-            (frames, kinds): WindowStatistics(frames=frames, width=width, kinds=kinds)
-            for _head, (frames, kinds) in self._heads
-        }
+        self._heads = Heads(heads, rate=rate, width=width)
         self.embedding: NDArray[np.float32] | None = None
         """Of the last frame, (width,)."""
 
@@ -58,7 +52,7 @@ class Member:
     @property
     def look_back(self) -> int:
         """Return the frames of the longest window, its own or a head's."""
-        return max([self._window.frames, *(view[0] for view in self._statistics)])
+        return max(self._window.frames, self._heads.frames)
 
     def step(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return logits: of the model's own labels, window by window, and last of the heads."""
@@ -72,14 +66,11 @@ class Member:
         if self._classifier is not None:
             means = [window.last(frames)[: self._width] for frames in self._shorter]
             logits += [self._classifier(mean) for mean in means]
-        seen = {view: statistics.add(embedding) for view, statistics in self._statistics.items()}
-        of_heads = [head.slope * head.score(seen[view]) + head.offset for head, view in self._heads]
-        return [*logits, np.array(of_heads, np.float32)]
+        return [*logits, self._heads.add(embedding)]
 
     def clear(self) -> None:
         """Forget every frame."""
         self.model.forget()
         self._window.clear()
-        for statistics in self._statistics.values():
-            statistics.clear()
+        self._heads.clear()
         self.embedding = None
