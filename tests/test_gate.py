@@ -237,7 +237,19 @@ def the_same(recognizer: Recognizer, clip: Path) -> int:
 def test_no_fall_after_a_still_minute_is_lost_by_resting(
     recognizer: Recognizer, rendered: Path
 ) -> None:
-    assert sum(the_same(recognizer, rendered / name) for name in FALLS) >= 3
+    """How many of the six the model knows is its own affair; with one the test means something."""
+    assert sum(the_same(recognizer, rendered / name) for name in FALLS) >= 1
+
+
+def test_of_a_fall_after_a_still_minute_the_same_is_said_at_every_frame(
+    recognizer: Recognizer, rendered: Path
+) -> None:
+    for name in FALLS:
+        shown = after_a_minute(pictures(rendered / name))
+        gated, plain = (see(recognizer, shown, enabled=enabled) for enabled in (True, False))
+        for one, other in zip(gated, plain, strict=True):
+            said, looked = one.probabilities["fall"], other.probabilities["fall"]
+            assert said == pytest.approx(looked, abs=0.05), (name, one.time_s)
 
 
 def test_no_alert_is_won_by_resting_either(recognizer: Recognizer, rendered: Path) -> None:
