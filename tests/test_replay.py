@@ -110,7 +110,8 @@ def test_clips_and_their_recording_give_the_very_same_lines(rendered: Path, tmp_
     assert len(scores) == 80
     head = json.loads(trace.read_text().splitlines()[0])
     assert head["labels"] == ["fall", "fighting", "person"]
-    assert head["thresholds"]["fall"] == 0.5
+    fall = json.loads((ROOT / "models" / "heads" / "fall.json").read_text())
+    assert head["thresholds"]["fall"] == fall["threshold"]
 
 
 def test_after_half_a_minute_without_a_frame_what_fired_has_resolved(
