@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 from small_model import SIZE, place, small_model
@@ -38,16 +39,13 @@ def test_it_tells_what_edgehome_adds_to_the_bare_invoke(box_model: Path) -> None
 def test_a_step_takes_at_most_half_of_the_published_file_s(
     k600_model: Path, k600_original: Path
 ) -> None:
-    """By medians of steps taken in turns: the fastest of either is luck, and one step decides."""
-    result = run_bench(k600_model, against=k600_original, threads=1, rounds=20)
-    print(render(result))
-    ours, theirs = result["a"], result["b"]
-    assert isinstance(ours, dict)
-    assert isinstance(theirs, dict)
+    """By the median of five runs of medians: a neighbour's work can spoil one run."""
+    results = [run_bench(k600_model, against=k600_original, threads=1, rounds=6) for _ in range(5)]
+    print(*map(render, results), sep="\n")
+    theirs, ours = results[0]["b"], results[0]["a"]
     assert theirs["way"] == "signature runner, states in a dictionary"
     assert theirs["state_bytes"] > 3 * ours["state_bytes"]
-    assert isinstance(result["ratio"], float)
-    assert result["ratio"] <= 0.5
+    assert median(result["ratio"] for result in results) <= 0.5
 
 
 def test_another_compiled_file_may_be_compared_with(box_model: Path, small: Path) -> None:
