@@ -37,8 +37,9 @@ CONFIG = """\
 device: {name: Hall, id: hall}
 camera: {source: /srv/clip.mp4}
 rules:
-  - {name: Visitor, when: person, above: 0.3, for: 1s}
+  - {name: Visitor, when: person, above: 0.3, for: 1s, repeat_interval: 10s}
 mqtt: {host: 127.0.0.1, username: hall}
+alerts: {limit: 1000}
 """
 
 STAND_IN = """\
