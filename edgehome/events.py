@@ -94,17 +94,18 @@ class Score:
         value = self.value
         if value != value:  # noqa: PLR0124 - not a number: as if nothing had been seen
             value = self.value = 0.0
+        quiet, active = self._quiet, self._active
         risen, fallen = [], []
-        while self._quiet and self._quiet[-1].above <= value:
-            risen.append(self._quiet.pop())
-        while self._active and self._active[-1].below >= value:
-            fallen.append(self._active.pop())
-        for level in risen:
+        while quiet and quiet[-1].above <= value:
+            level = quiet.pop()
             level.value, level.since = True, at
-        for level in fallen:
+            risen.append(level)
+        while active and active[-1].below >= value:
+            level = active.pop()
             level.value, level.since = False, at
-        self._active += risen
-        self._quiet += fallen
+            fallen.append(level)
+        active += risen
+        quiet += fallen
         self._sort(active=bool(risen), quiet=bool(fallen))
         return risen + fallen
 
@@ -130,9 +131,9 @@ class Score:
         self._sort(active=True, quiet=True)
 
     def _sort(self, *, active: bool, quiet: bool) -> None:
-        if quiet:
+        if quiet and len(self._quiet) > 1:
             self._quiet.sort(key=_above, reverse=True)
-        if active:
+        if active and len(self._active) > 1:
             self._active.sort(key=_below)
         self.high = self._quiet[-1].above if self._quiet else math.inf
         self.low = self._active[-1].below if self._active else -math.inf
@@ -175,7 +176,7 @@ class Events:
             for score in self._scores.values():
                 score.value = keep * score.value + weight * _sum(found.get, score.terms)
         else:
-            self._take(row, getattr(found, "places", {}), keep)
+            self._take(row.tolist(), getattr(found, "places", {}), keep)
         crossed = [s for s in self._scores.values() if not s.low < s.value < s.high]
         motion = self.motion
         motion.value = scores.motion

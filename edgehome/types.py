@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,9 +112,8 @@ class Scores:
         return sorted(self.probabilities.items(), key=lambda item: (-item[1], item[0]))[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """The onset or the offset of an activity."""
+class Event(NamedTuple):
+    """The onset or the offset of an activity. A named tuple: a thousand may come in one frame."""
 
     time_s: float
     """Seconds on the source's monotonic clock, of the frame that changed it."""

@@ -11,7 +11,7 @@ from edgehome.rules.reasons import blocked, missed
 from edgehome.rules.rule import Tracker
 from edgehome.rules.temporal import For
 from edgehome.rules.timing import Clock
-from edgehome.types import NearMiss
+from edgehome.types import Mode, NearMiss
 
 NO_SCORE = Score("")
 """Of a rule that waits for no activity."""
@@ -67,14 +67,14 @@ class Attempt:
             if level.value is (self.began_s is None):
                 self._time(clock, goes_on=level.value)
         self.watch_above = math.inf
-        if tracker.rests and tracker.resting(clock):
+        if tracker.rests and clock.mode is Mode.DISARMED:
             return
         met, progress = 0, 0.0
-        for part in tracker.tree.parts:
-            if part.signal.value is part.wanted:
-                met += part.weight
-            elif part.counts:
-                progress += float(part.signal.measure(clock))
+        for signal, wanted, weight, counts in tracker.tree.weighed:
+            if signal.value is wanted:
+                met += weight
+            elif counts:
+                progress += float(signal.measure(clock))
         closest = (met, progress)
         if closest >= self.closest:
             if closest > self.closest or self.score.value > self.highest:

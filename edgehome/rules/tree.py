@@ -46,6 +46,9 @@ class Tree:
     levels: list[Level]
     """The activities that the rule waits for; without any, its motion."""
 
+    weighed: list[tuple[Signal, bool, int, bool]]
+    """Of each part its signal, whether it is wanted, its weight, and whether its measure counts."""
+
     def level(self) -> Level | None:
         """Return the first of its activities that goes on, else its first; None without any."""
         for level in self.levels:
@@ -71,7 +74,9 @@ class Grower:
         activities = [level for level in self.levels if level.told]
         fors = [node for node in self.nodes if isinstance(node, For)]
         near = list(dict.fromkeys(self.near))
-        return Tree(held, met, self.parts, self.nodes, near, fors, activities or self.levels)
+        weighed = [(part.signal, part.wanted, part.weight, part.counts) for part in self.parts]
+        levels = activities or self.levels
+        return Tree(held, met, self.parts, self.nodes, near, fors, levels, weighed)
 
     def _grow(self, condition: Condition, *, wanted: bool, root: bool) -> tuple[Signal, Signal]:
         """Return the signals of a condition without and with its own `for` and `count`."""
