@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgehome.config.adjusting import HIGHEST, LOWEST, adjusted_activity
 from edgehome.config.condition_reader import COMMON, OWNERS, Conditions
 from edgehome.config.conditions import CONDITIONS, Condition, walk
 from edgehome.config.document import Node, Scalar, Sequence
@@ -53,9 +54,28 @@ class Rules:
         values = self._nodes.options(options_of(Rule), entries, path)
         self._check_name(values.get("name"), entries, path)
         when = self._when(entries, path)
+        if len(self._nodes.errors) == before and when and values.get("adjustable"):
+            self._check_adjustable(when, entries, path)
         if len(self._nodes.errors) > before or when is None:
             return None
         return Rule(when=when, **values)
+
+    def _check_adjustable(self, when: Condition, entries: Entries, path: str) -> None:
+        """Say so when the slider would have nothing to set, or could not show what there is."""
+        activity = adjusted_activity(when)
+        if not activity:
+            message = (
+                "needs an activity to set the `above` of, outside `none`; leave it out: nothing "
+                "under `when` has one"
+            )
+        elif not LOWEST <= activity.above <= HIGHEST:
+            message = (
+                f"goes from {LOWEST:g} to {HIGHEST:g}, and {activity.activity.name} begins at "
+                f"{activity.above:g}; give it an `above` of at least {LOWEST:g}, or leave this out"
+            )
+        else:
+            return
+        self._nodes.error(entries["adjustable"][0].mark, below(path, "adjustable"), message)
 
     def _check_name(self, name: str | None, entries: Entries, path: str) -> None:
         if name is None:

@@ -156,6 +156,11 @@ class Rule:
         "{label} ({score:.0%})",
         "What the alert says; may name {rule}, {label}, {score:.0%}, {severity} and {at:%H:%M}.",
     )
+    adjustable: bool = option(
+        values.boolean,
+        False,
+        "Give Home Assistant a slider for `above` of the rule's first activity.",
+    )
 
     @property
     def label(self) -> str:
