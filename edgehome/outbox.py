@@ -21,7 +21,10 @@ from edgehome.types import OutboxError, Problem
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = "seq, id, created_wall, payload, replay"
+COLUMNS = "seq, id, created_wall, payload, replay, severity, rule, folded"
+MEMORY = "rule memory"
+"""The note in which the rules' memory lies."""
+NOTE = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Entry:
     """A JSON object."""
     replay: int = 0
     """1: a copy went to the broker before and may have arrived."""
+    severity: str = "warning"
+    rule: str = ""
+    folded: int = 0
+    """Alerts of the same rule lost for want of room, for which this one stands too."""
 
 
 class OutboxFullError(OutboxError):
@@ -67,8 +74,8 @@ class Outbox:
         self._connection: sqlite3.Connection
         self.store = ""
         """Random name of this file, so that a cursor of another file is told apart."""
-        self.dropped = 0
-        """Alerts that were pushed out unsent, over the life of the file."""
+        self.dropped_total: dict[str, int] = {}
+        """Alerts lost before they were sent, by reason, over the life of the file."""
         self.pending_count = 0
         self._sent_count = 0
         self.damage: Problem | None = None
@@ -87,36 +94,66 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         close_file(self._path, self._connection)
 
-    def append(self, alert_id: str, payload: bytes, wall_s: float) -> int:
-        """Store an alert and return its seq; the id of a stored one returns that one's seq."""
+    @property
+    def dropped(self) -> int:
+        """Alerts lost before they were sent, over the life of the file."""
+        return sum(self.dropped_total.values())
+
+    def append(
+        self,
+        alert_id: str,
+        payload: bytes,
+        wall_s: float,
+        *,
+        severity: str = "warning",
+        rule: str = "",
+        memory: bytes | None = None,
+    ) -> int:
+        """Store an alert and return its seq; the id of a stored one returns that one's seq.
+
+        `memory` is how the rules stand after it; both are committed, or neither is.
+        """
         known = self._one("SELECT seq FROM alerts WHERE id = ?", alert_id)
         if known is not None:
             return known
+        row = (alert_id, wall_s, payload, severity, rule)
         try:
-            return self._insert(alert_id, payload, wall_s)
+            return self._insert(row, memory)
         except OutboxFullError:
             if not self._find_room():
                 raise
-            return self._insert(alert_id, payload, wall_s)
+            return self._insert(row, memory)
+
+    def memory(self) -> bytes | None:
+        """Return how the rules stood at the newest alert that told; None when none did."""
+        value = self._note(MEMORY)
+        return value if isinstance(value, bytes) else None
+
+    def note(self, name: str, value: str) -> None:
+        """Keep a small fact for as long as the file lasts; one that is the same costs no write."""
+        if self.noted(name) != value:
+            with self._transaction("FULL"):
+                self._connection.execute(NOTE, (name, value))
+
+    def noted(self, name: str) -> str | None:
+        """Return a fact that `note` kept."""
+        value = self._note(name)
+        return value if isinstance(value, str) else None
 
     def pending(self, *, after: int = 0, limit: int = 16) -> list[Entry]:
         """Return the unsent alerts with a seq above `after`, the oldest first."""
-        rows = self._all(
-            f"SELECT {COLUMNS} FROM alerts WHERE state = 'pending' AND seq > ?"  # noqa: S608
-            " ORDER BY seq LIMIT ?",
-            after,
-            limit,
+        return self._entries(
+            "WHERE state = 'pending' AND seq > ? ORDER BY seq LIMIT ?", after, limit
         )
-        return [Entry(*row) for row in rows]
+
+    def unacknowledged(self, limit: int) -> list[Entry]:
+        """Return sent alerts that the home has not acknowledged, the oldest first."""
+        return self._entries("WHERE state = 'sent' ORDER BY seq LIMIT ?", limit)
 
     def newest(self) -> Entry | None:
         """Return the alert that was raised last, sent or not."""
-        rows = self._all(f"SELECT {COLUMNS} FROM alerts ORDER BY seq DESC LIMIT 1")  # noqa: S608
-        return (
-            Entry(rows[0][0], rows[0][1], rows[0][2], rows[0][3], bool(rows[0][4]))
-            if rows
-            else None
-        )
+        entries = self._entries("ORDER BY seq DESC LIMIT 1")
+        return entries[0] if entries else None
 
     def mark_sent(self, seqs: Sequence[int], wall_s: float) -> None:
         """Note that the broker took these; the newest `keep_sent` of the sent rows stay."""
@@ -130,6 +167,21 @@ class Outbox:
                 self.pending_count -= changed
                 self._sent_count += changed
             self._forget_sent(self._sent_count - self._keep_sent)
+
+    def acknowledge(self, alert_ids: Sequence[str]) -> int:
+        """Note that the home has these; return how many it had not acknowledged before."""
+        with self._transaction("NORMAL"):
+            changed = sum(
+                self._connection.execute(
+                    "UPDATE alerts SET state = 'acknowledged'"
+                    " WHERE id = ? AND state IN ('pending', 'sent')",
+                    (alert_id,),
+                ).rowcount
+                for alert_id in alert_ids
+            )
+            if changed:
+                self._count()
+        return changed
 
     def reopen(self, seqs: Sequence[int]) -> int:
         """Make these sent alerts pending again, as replays; return how many there were."""
@@ -170,17 +222,20 @@ class Outbox:
     def add_dropped(self, count: int) -> None:
         """Count alerts that were lost before they could be stored."""
         with self._transaction("FULL"):
-            self._drop(count)
+            self._drop(count, "disk")
 
-    def _insert(self, alert_id: str, payload: bytes, wall_s: float) -> int:
+    def _insert(self, row: tuple[str, float, bytes, str, str], memory: bytes | None) -> int:
         with self._transaction("FULL"):
             self._make_room()
-            row = self._connection.execute(
-                "INSERT INTO alerts (id, created_wall, payload) VALUES (?, ?, ?)",
-                (alert_id, wall_s, payload),
+            cursor = self._connection.execute(
+                "INSERT INTO alerts (id, created_wall, payload, severity, rule)"
+                " VALUES (?, ?, ?, ?, ?)",
+                row,
             )
+            if memory is not None:
+                self._connection.execute(NOTE, (MEMORY, memory))
             self.pending_count += 1
-        return int(row.lastrowid or 0)
+        return int(cursor.lastrowid or 0)
 
     def _find_room(self) -> bool:
         """Take more of the disk, or else forget sent alerts; False when neither can be."""
@@ -205,23 +260,30 @@ class Outbox:
             logger.error("the outbox is full: %d of the oldest unsent alerts are lost", excess)
             self._forget("pending", excess)
             self.pending_count -= excess
-            self._drop(excess)
+            self._drop(excess, "oldest")
 
     def _forget_sent(self, count: int) -> None:
-        if count > 0:
-            self._forget("sent", count)
-            self._sent_count = max(0, self._sent_count - count)
+        """Forget what the home has, then what only the broker has."""
+        for state in ("acknowledged", "sent"):
+            if count > 0:
+                gone = self._forget(state, count)
+                self._sent_count -= gone
+                count -= gone
 
-    def _forget(self, state: str, count: int) -> None:
-        self._connection.execute(
+    def _forget(self, state: str, count: int) -> int:
+        return self._connection.execute(
             "DELETE FROM alerts WHERE seq IN"
             " (SELECT seq FROM alerts WHERE state = ? ORDER BY seq LIMIT ?)",
             (state, count),
-        )
+        ).rowcount
 
-    def _drop(self, count: int) -> None:
-        self._connection.execute("UPDATE facts SET dropped = dropped + ?", (count,))
-        self.dropped += count
+    def _drop(self, count: int, reason: str) -> None:
+        self._connection.execute(
+            "INSERT INTO losses VALUES (?, ?)"
+            " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
+            (reason, count),
+        )
+        self.dropped_total[reason] = self.dropped_total.get(reason, 0) + count
 
     @contextmanager
     def _transaction(self, synchronous: str) -> Iterator[None]:
@@ -248,10 +310,17 @@ class Outbox:
         rows = self._all(query, *values)
         return None if not rows or rows[0][0] is None else int(rows[0][0])
 
+    def _entries(self, where: str, *values: object) -> list[Entry]:
+        query = f"SELECT {COLUMNS} FROM alerts {where}"  # noqa: S608
+        return [Entry(*row) for row in self._all(query, *values)]
+
+    def _note(self, name: str) -> object:
+        rows = self._all("SELECT value FROM notes WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
     def _count(self) -> None:
-        self.store, self.dropped = self._connection.execute(
-            "SELECT store, dropped FROM facts"
-        ).fetchone()
+        (self.store,) = self._connection.execute("SELECT store FROM facts").fetchone()
+        self.dropped_total = dict(self._connection.execute("SELECT reason, count FROM losses"))
         counts = dict(self._connection.execute("SELECT state, count(*) FROM alerts GROUP BY state"))
         self.pending_count = counts.get("pending", 0)
-        self._sent_count = counts.get("sent", 0)
+        self._sent_count = counts.get("sent", 0) + counts.get("acknowledged", 0)

@@ -10,46 +10,26 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from types import NoneType
 
+from edgehome import outbox_schema as schema
 from edgehome.types import Problem
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
 RESERVE_PAGES = 512
 """Pages of 4 KiB kept free in the file, and as many in the WAL: what a full disk cannot take."""
 PAGE_BYTES = 4096
 LOCK_TIMEOUT_S = 2.0
-LAST_SEQ = 2**53
-"""No home raises so many alerts: a higher number is damage."""
-
-SCHEMA = """
-CREATE TABLE alerts (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    created_wall REAL NOT NULL,
-    payload BLOB NOT NULL,
-    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent')),
-    replay INTEGER NOT NULL DEFAULT 0,
-    sent_wall REAL
-);
-CREATE INDEX waiting ON alerts (seq) WHERE state = 'pending';
-CREATE TABLE facts (store TEXT NOT NULL, dropped INTEGER NOT NULL);
-"""
 
 OUTSIDE_FAULTS = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY,
 }  # fmt: skip
 """What keeps a sound file from being opened; anything else means that the file is damaged."""
-
-Row = tuple[int, str, float, bytes, str, int, float | None]
 
 
 def open_file(path: Path) -> tuple[sqlite3.Connection, Problem | None]:
@@ -119,7 +99,11 @@ def _open_sound(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)
     try:
         _prepare(connection, path)
-        _check(connection)
+        if schema.check(connection) < schema.VERSION:
+            schema.upgrade(connection)
+    except ValueError as error:  # a message of SQLite's that quotes the damage is no text
+        connection.close()
+        raise sqlite3.DatabaseError(repr(error)) from error
     except BaseException:
         connection.close()
         raise
@@ -143,50 +127,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     ):
         connection.execute(f"PRAGMA {pragma}")
     if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        _create(connection, path)
-
-
-def _create(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables and take over what a damaged file still has, in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in filter(str.strip, SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute("INSERT INTO facts VALUES (?, 0)", (secrets.token_hex(8),))
-        for row in _salvage(_aside(path)):
-            with suppress(sqlite3.IntegrityError):
-                connection.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except sqlite3.Error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _check(connection: sqlite3.Connection) -> None:
-    """Raise sqlite3.DatabaseError unless the file is whole and of our own making."""
-    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(verdict)
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    facts = connection.execute("SELECT store, dropped FROM facts").fetchall()
-    if version != VERSION or len(facts) != 1 or not isinstance(facts[0][1], int):
-        raise sqlite3.DatabaseError("this is not an outbox of this version")
-    for (last,) in connection.execute("SELECT seq FROM sqlite_sequence"):
-        if not isinstance(last, int) or not 0 <= last < LAST_SEQ:
-            raise sqlite3.DatabaseError("the sequence is damaged")
-    for row in connection.execute("SELECT * FROM alerts"):
-        if not _is_whole(row):
-            raise sqlite3.DatabaseError(f"alert {row[0]} is damaged")
-
-
-def _is_whole(row: tuple[object, ...]) -> bool:
-    kinds = [type(value) for value in row]
-    right = [int, str, float, bytes, str, int]
-    if kinds[:-1] != right or kinds[-1] not in (float, NoneType):
-        return False
-    return isinstance(row[0], int) and 0 < row[0] < LAST_SEQ
+        schema.create(connection, *_salvage(_aside(path)))
 
 
 def _is_damage(error: sqlite3.Error, path: Path) -> bool:
@@ -212,22 +153,47 @@ def _set_aside(path: Path) -> None:
     path.replace(_aside(path))
 
 
-def _salvage(aside: Path) -> Iterator[Row]:
-    """Yield the rows that can still be read, from both ends towards the damage."""
+def _salvage(aside: Path) -> tuple[Iterator[schema.Row], Iterator[schema.Row]]:
+    """Return the alerts that can still be read, and (table, key, value) of what else there is."""
+    return _salvaged_alerts(aside), _salvaged_others(aside)
+
+
+def _salvaged_alerts(aside: Path) -> Iterator[schema.Row]:
+    """Yield rows from both ends towards the damage."""
+    for columns in schema.COLUMNS.values():
+        for order in ("ASC", "DESC"):
+            query = f"SELECT {columns} FROM alerts NOT INDEXED ORDER BY seq {order}"  # noqa: S608
+            for row in _readable(aside, query):
+                if schema.is_whole(row):
+                    yield (
+                        row + schema.ADDED[len(row) - len(schema.KINDS) :]
+                        if len(row) < len(schema.KINDS)
+                        else row
+                    )
+
+
+def _salvaged_others(aside: Path) -> Iterator[schema.Row]:
+    for row in _readable(aside, "SELECT 'notes', name, value FROM notes NOT INDEXED"):
+        if isinstance(row[1], str) and isinstance(row[2], str | bytes):
+            yield row
+    for row in _readable(aside, "SELECT 'losses', reason, count FROM losses NOT INDEXED"):
+        if isinstance(row[1], str) and isinstance(row[2], int):
+            yield row
+    for row in _readable(aside, "SELECT 'losses', 'oldest', dropped FROM facts"):
+        if isinstance(row[2], int) and row[2] > 0:
+            yield row
+
+
+def _readable(aside: Path, query: str) -> Iterator[schema.Row]:
+    """Yield rows up to the damage."""
     if not aside.exists():
         return
-    try:
-        connection = sqlite3.connect(aside, isolation_level=None)
-    except sqlite3.Error:
-        return
-    with closing(connection):
-        for order in ("ASC", "DESC"):
-            with suppress(sqlite3.Error, OverflowError):
-                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-                query = f"SELECT * FROM alerts NOT INDEXED ORDER BY seq {order}"  # noqa: S608
-                for row in connection.execute(query):
-                    if _is_whole(row):
-                        yield row
+    with (
+        suppress(sqlite3.Error, OverflowError, ValueError),
+        closing(sqlite3.connect(aside, isolation_level=None)) as connection,
+    ):
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        yield from connection.execute(query)
 
 
 def grow(connection: sqlite3.Connection, path: Path) -> bool:
