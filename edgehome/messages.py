@@ -19,6 +19,8 @@ from typing import Any
 from edgehome.types import CameraState, Polygon, Problem, Scores
 
 MAX_BYTES = 192 * 1024
+SNAPSHOT_BYTES = 100_000
+JPEG_BEGINS, JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
 
 
 class MessageError(ValueError):
@@ -76,6 +78,10 @@ class Settings:
     """Part of the picture that must move to wake the model, 0-1."""
     ignore: tuple[Polygon, ...] = ()
     """Where motion does not count."""
+    privacy: tuple[Polygon, ...] = ()
+    """What is blackened in every picture before anything looks at it."""
+    snapshot: int = 0
+    """The longer side of a snapshot in pixels; 0: no picture ever leaves the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,19 @@ class Failure:
     problem: Problem
 
 
-Message = Ready | Failure | Scores
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Worker to supervisor, when asked: what the camera saw last, the privacy polygons black."""
+
+    alert_id: str
+    """That of the request."""
+    at: datetime
+    """Wall clock with zone, of the picture."""
+    jpeg: bytes
+    """At most SNAPSHOT_BYTES."""
+
+
+Message = Ready | Failure | Scores | Snapshot
 
 
 def encode_settings(settings: Settings) -> bytes:
@@ -110,16 +128,38 @@ def decode_settings(packet: bytes) -> Settings:
     try:
         fields = json.loads(packet)
         fields["shorter_s"] = tuple(fields["shorter_s"])
-        fields["ignore"] = tuple(tuple(map(tuple, polygon)) for polygon in fields["ignore"])
+        for key in ("ignore", "privacy"):
+            fields[key] = tuple(tuple(map(tuple, polygon)) for polygon in fields[key])
         return Settings(**fields)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MessageError(f"not settings: {error}") from None
 
 
+def encode_request(alert_id: str) -> bytes:
+    """Return the packet with which the supervisor asks for the snapshot of an alert."""
+    return json.dumps({"snapshot": alert_id}).encode()
+
+
+def decode_request(packet: bytes) -> str:
+    """Return the id of the alert that a snapshot is asked for; raises MessageError."""
+    try:
+        alert_id = json.loads(packet)["snapshot"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise MessageError(f"not a request: {error!r}") from None
+    if not isinstance(alert_id, str):
+        raise MessageError("the id of an alert is text")
+    return alert_id
+
+
 def encode(message: Message) -> bytes:
     """Return the packet of a worker's message; that of a still scene has no probabilities."""
+    head: dict[str, Any]
+    if isinstance(message, Snapshot):
+        at = message.at.isoformat()
+        head = {"kind": "snapshot", "alert_id": message.alert_id, "at": at}
+        return json.dumps(head).encode() + b"\n" + message.jpeg
     if isinstance(message, Scores):
-        head: dict[str, Any] = {
+        head = {
             "kind": "scores",
             "time_s": message.time_s,
             "at": message.at.isoformat(),
@@ -153,6 +193,8 @@ def decode(
         kind = head.pop("kind")
         if kind == "scores":
             return _scores(head, tail, places, before)
+        if kind == "snapshot":
+            return _snapshot(head, tail)
         if kind == "ready":
             degraded = head.pop("degraded")
             return Ready(
@@ -164,6 +206,18 @@ def decode(
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MessageError(f"not a message of the worker: {error!r}") from None
     raise MessageError(f"the worker has no message {kind!r}")
+
+
+def _snapshot(head: Mapping[str, Any], tail: bytes) -> Snapshot:
+    """Return a snapshot; raises ValueError, KeyError or TypeError for what is none."""
+    if not (tail.startswith(JPEG_BEGINS) and tail.endswith(JPEG_ENDS)):
+        raise ValueError("a snapshot is a JPEG")
+    if len(tail) > SNAPSHOT_BYTES:
+        raise ValueError(f"a snapshot of {len(tail)} bytes")
+    alert_id, at = head["alert_id"], datetime.fromisoformat(head["at"])
+    if not isinstance(alert_id, str) or at.tzinfo is None:
+        raise ValueError("a snapshot belongs to an alert and a moment")
+    return Snapshot(alert_id, at, tail)
 
 
 def _scores(

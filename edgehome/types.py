@@ -70,16 +70,33 @@ SunTimes = Callable[[date, tzinfo], SunDay]
 date before or after."""
 
 
+class View(NamedTuple):
+    """Where the whole picture of a camera lies, in pixels of an image that may be its middle."""
+
+    left: float
+    """Below 0 where the image leaves some of the picture out."""
+    top: float
+    width: float
+    height: float
+    reach: int
+    """Pixels of the image that scaling may spread a place of the picture over, beyond its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture, already cropped and scaled for the model. It never leaves the worker."""
+    """One picture, already cropped and scaled for the model.
+
+    It stays in the worker; where snapshots are enabled, a JPEG of a masked one is let out.
+    """
 
     time_s: float
     """Seconds on the source's monotonic clock; for every duration."""
     at: datetime
     """Wall clock with zone, read where the frame was born; for people and schedules."""
     image: NDArray[np.uint8]
-    """RGB, uint8, (size, size, 3)."""
+    """RGB, uint8, (size, size, 3); of a snapshot (height, width, 3)."""
+    view: View | None = None
+    """What of the camera's picture it shows; None where no camera made it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from edgehome.types import CameraError, Frame
 
-__all__ = ["Camera", "open_camera", "open_clip"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Camera", "LiveCamera", "open_camera", "open_clip"]
 
 
 class Camera(Protocol):
@@ -37,21 +41,35 @@ class Camera(Protocol):
         """Yield frames with `time_s` increasing, at most `rate` a second."""
 
 
-def open_camera(source: str, *, size: int, rate: float) -> Camera:
+class LiveCamera(Camera, Protocol):
+    """A camera that can also give a picture for people."""
+
+    def picture(self) -> Frame | None:
+        """Return the newest picture, whole and upright; None where there is none yet.
+
+        Its longer side is `picture` pixels, less where the camera gives less.
+        """
+
+    def jpeg(self, image: NDArray[np.uint8], quality: int) -> bytes:
+        """Return RGB, uint8, (height, width, 3), as a JPEG without metadata; quality is 1-100."""
+
+
+def open_camera(source: str, *, size: int, rate: float, picture: int = 0) -> LiveCamera:
     """Return the live camera that `source` names.
 
     `source` is `pi`, a V4L2 device such as /dev/video0, a network address such as
     rtsp://host/stream, or a video file, which plays in real time, over and over.
-    Frames are (size, size, 3), `rate` a second. Raises CameraError (av_missing) here, and the
-    others of the source when it is entered.
+    Frames are (size, size, 3), `rate` a second. `picture` is the longer side of what `picture()`
+    gives, in pixels; without it a camera keeps no picture, and that costs nothing. Raises
+    CameraError (av_missing) here, and the others of the source when it is entered.
     """
     if source == "pi":
         from edgehome.camera.pi import PiCamera  # noqa: PLC0415  (numpy only where a frame is)
 
-        return PiCamera(size=size, rate=rate)
+        return PiCamera(size=size, rate=rate, picture=picture)
     with _needs_av():
         from edgehome.camera.live import LiveVideo  # noqa: PLC0415
-    return LiveVideo(source, size=size, rate=rate)
+    return LiveVideo(source, size=size, rate=rate, picture=picture)
 
 
 def open_clip(path: Path, *, size: int, rate: float, start: datetime) -> Camera:

@@ -45,6 +45,7 @@ class VideoClip:
             time_s = timeline.at(picture.time)
             if self._pace.due(time_s):
                 at = self._start + timedelta(seconds=time_s)
-                yield Frame(time_s, at, self._file.image(picture))
+                image = self._file.image(picture)
+                yield Frame(time_s, at, image, self._file.view)
         if self._file.fault:
             log.warning("%s", self._file.fault)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from edgehome.camera.address import without_password
 from edgehome.camera.newest import Newest
@@ -20,10 +20,18 @@ from edgehome.camera.video import (
     Decoder,
     Picture,
     VideoFile,
+    Whole,
     explained,
+    jpeg,
     silent,
 )
 from edgehome.types import Frame
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +56,12 @@ PROBE = {"analyzeduration": "1000000"}
 class LiveVideo:
     """A V4L2 device, a network stream, or a file that plays in real time, over and over."""
 
-    def __init__(self, source: str, *, size: int, rate: float) -> None:
+    def __init__(self, source: str, *, size: int, rate: float, picture: int = 0) -> None:
         self._source = source
         self._size = size
+        self._whole = Whole(picture) if picture else None
+        self._decoded: tuple[float, datetime, Picture, Fraction] | None = None
+        """The newest picture that was due, as it was decoded, where pictures are wanted."""
         self._pace = Pace(rate)
         self._newest: Newest[Frame] = Newest()
         self._broken = 0
@@ -89,6 +100,18 @@ class LiveVideo:
                 yield frame
             elif time.monotonic() - self._progress_s > SILENCE_S:
                 raise silent(self._source)
+
+    def picture(self) -> Frame | None:
+        """Return the newest picture, whole; it is scaled only now."""
+        if self._whole is None or self._decoded is None:
+            return None
+        time_s, at, decoded, aspect = self._decoded
+        image = self._whole.image(decoded, aspect)
+        return Frame(time_s, at, image, self._whole.view)
+
+    def jpeg(self, image: NDArray[np.uint8], quality: int) -> bytes:
+        """Return a picture, RGB, uint8, (height, width, 3), as a JPEG; quality is 1-100."""
+        return jpeg(image, quality)
 
     def _run(self) -> None:
         try:
@@ -143,7 +166,9 @@ class LiveVideo:
     def _offer(self, decoder: Decoder, picture: Picture, time_s: float) -> None:
         if self._pace.due(time_s):
             at = datetime.now(UTC).astimezone()
-            self._newest.put(Frame(time_s, at, decoder.image(picture)))
+            if self._whole:
+                self._decoded = (time_s, at, picture, decoder.aspect())
+            self._newest.put(Frame(time_s, at, decoder.image(picture), decoder.view))
 
 
 def camera_decoder(source: str, *, size: int) -> Decoder:

@@ -9,11 +9,12 @@ import atexit
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 from edgehome.camera import yuv
 from edgehome.camera.pace import Pace
-from edgehome.types import CameraError, Frame
+from edgehome.types import CameraError, Frame, View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,15 +32,23 @@ SAME_VIEW = 0.98
 
 
 class PiCamera:
-    """A CSI camera: one small YUV stream with the sensor's own aspect; the newest frame only.
+    """A CSI camera: a small YUV stream with the sensor's own aspect; the newest frame only.
+
+    Where pictures for people are wanted the small one is the camera's second stream, beside a
+    larger one: the image processor scales both.
 
     After a CameraError the process has to end, and the next one tries again: a camera that fell
     silent is not closed, every failed open leaks a descriptor, and a camera that a failed open
     had acquired stays busy.
     """
 
-    def __init__(self, *, size: int, rate: float) -> None:
+    def __init__(self, *, size: int, rate: float, picture: int = 0) -> None:
         self._size = size
+        self._longer = picture
+        self._stream = "lores" if picture else "main"
+        """What picamera2 calls the stream that the model sees."""
+        self._buffer: tuple[float, datetime, NDArray[np.uint8]] | None = None
+        """The newest picture for people, as it came, and when."""
         self._rate = rate
         self._pace = Pace(rate)
         self._missed = 0
@@ -85,10 +94,34 @@ class PiCamera:
                 time_s = request.get_metadata()["SensorTimestamp"] / 1e9
                 self._count(request.request.sequence)
                 image = self._image(request) if self._pace.due(time_s) else None
+                if image is not None and self._longer:
+                    # Copied, since the camera fills the buffer again: half a megabyte.
+                    larger = request.make_buffer("main").copy()
+                    self._buffer = (time_s, _wall_clock(time_s), larger)
             finally:
                 request.release()
             if image is not None:
-                yield Frame(time_s, _wall_clock(time_s), image)
+                yield Frame(time_s, _wall_clock(time_s), image, self._view)
+
+    def picture(self) -> Frame | None:
+        """Return the newest picture, whole; it is converted only now."""
+        if self._buffer is None:
+            return None
+        time_s, at, buffer = self._buffer
+        image = yuv.whole(yuv.unpack(buffer, self._main), self._coding)
+        height, width, _ = image.shape
+        return Frame(time_s, at, image, View(0, 0, width, height, yuv.REACH))
+
+    def jpeg(self, image: NDArray[np.uint8], quality: int) -> bytes:
+        """Return a picture, RGB, uint8, (height, width, 3), as a JPEG; quality is 1-100.
+
+        By Pillow, which picamera2 has loaded anyway.
+        """
+        from PIL import Image  # noqa: PLC0415
+
+        data = BytesIO()
+        Image.fromarray(image).save(data, "JPEG", quality=min(95, quality))
+        return data.getvalue()
 
     def _configure(self) -> None:
         import libcamera  # noqa: PLC0415
@@ -103,8 +136,11 @@ class PiCamera:
             if mode is not None:
                 shape = mode["size"]
                 sensor = {"output_size": shape, "bit_depth": mode["bit_depth"]}
+        small = {"size": stream_size(shape, self._size), "format": "YUV420"}
+        large = {"size": picture_size(shape, self._size, self._longer), "format": "YUV420"}
         configuration = self._picamera.create_video_configuration(
-            main={"size": stream_size(shape, self._size), "format": "YUV420"},
+            main=large if self._longer else small,
+            lores=small if self._longer else None,
             raw=None,
             sensor=sensor,
             colour_space=libcamera.ColorSpace.Sycc(),
@@ -113,8 +149,9 @@ class PiCamera:
         )
         self._picamera.configure(configuration)
         given = self._picamera.camera_configuration()
-        self._layout = layout(given["main"])
+        self._layout, self._main = layout(given[self._stream]), layout(given["main"])
         self._coding = coding(given["colour_space"])
+        self._view = yuv.square_view(self._layout, self._size)
 
     def _capture(self) -> Any:  # noqa: ANN401  (picamera2 has no types)
         try:
@@ -137,7 +174,7 @@ class PiCamera:
         self._sequence = sequence
 
     def _image(self, request: Any) -> NDArray[np.uint8]:  # noqa: ANN401
-        planes = yuv.unpack(request.make_buffer("main"), self._layout)
+        planes = yuv.unpack(request.make_buffer(self._stream), self._layout)
         return yuv.square(planes, self._size, self._coding)
 
 
@@ -150,6 +187,16 @@ def stream_size(sensor: Sequence[int], size: int) -> tuple[int, int]:
     short = size + size % 2
     long = round(short * max(width, height) / min(width, height) / 2) * 2
     return (long, short) if width >= height else (short, long)
+
+
+def picture_size(sensor: Sequence[int], size: int, longer: int) -> tuple[int, int]:
+    """Return an even (width, height) with the sensor's aspect, its longer side `longer` pixels.
+
+    It is nowhere smaller than the model's stream: the second stream may not be the larger one.
+    """
+    least = stream_size(sensor, size)
+    width, height = (round(longer * side / max(sensor) / 2) * 2 for side in sensor)
+    return (max(width, least[0]), max(height, least[1]))
 
 
 def widest_mode(modes: Sequence[Mapping[str, Any]], rate: float) -> Mapping[str, Any] | None:

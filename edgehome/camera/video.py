@@ -15,22 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import av
-import numpy as np
 from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
-from av.filter import Graph
-from av.video.frame import VideoFrame as Picture
 
 from edgehome.camera.address import without_password
-from edgehome.types import CameraError
+from edgehome.camera.scale import Picture, Square, Whole, jpeg
+from edgehome.types import CameraError, View
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.container import InputContainer
     from av.packet import Packet
-    from av.video.format import VideoFormat
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-__all__ = ["Decoder", "Picture", "VideoFile", "explained", "jpeg", "silent"]
+__all__ = ["Decoder", "Picture", "VideoFile", "Whole", "explained", "jpeg", "silent"]
 
 log = logging.getLogger(__name__)
 
@@ -107,49 +105,21 @@ class Decoder:
         self.broken += len(frames) - len(whole)
         return whole
 
+    @property
+    def view(self) -> View:
+        """What of the picture the last image shows."""
+        return self._square.view
+
     def image(self, frame: Picture) -> NDArray[np.uint8]:
         """Return the middle of a frame, upright: RGB, uint8, (size, size, 3), contiguous."""
+        return self._square.image(frame, self.aspect())
+
+    def aspect(self) -> Fraction:
+        """Return the width of a pixel by its height."""
         said = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
         # PyAV 19 has a type of its own for this, which may stand for infinity.
         known = said is not None and said.numerator > 0 and said.denominator > 0
-        aspect = Fraction(said.numerator, said.denominator) if said and known else Fraction(1)
-        return self._square.image(frame, aspect)
-
-
-class Square:
-    """Cuts out the middle square and scales it, in FFmpeg; the cut goes first, it is the cheaper.
-
-    The square is one on the screen: where pixels are not square, the cut is not either.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._graph: Graph | None = None
-        self._shape: tuple[int, int, str, Fraction] | None = None
-
-    def image(self, frame: Picture, aspect: Fraction) -> NDArray[np.uint8]:
-        """Return a frame's middle; `aspect` is the width of a pixel by its height."""
-        shape = (frame.width, frame.height, frame.format.name, aspect)
-        if self._graph is None or shape != self._shape:
-            self._shape = shape
-            self._graph = self._built(frame.width, frame.height, frame.format, aspect)
-        self._graph.push(frame)
-        image = self._graph.pull().to_ndarray()
-        # Phones store the sensor's picture and the angle (counterclockwise) to show it at.
-        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
-
-    def _built(self, width: int, height: int, pixels: VideoFormat, aspect: Fraction) -> Graph:
-        side = min(width * aspect, Fraction(height))
-        cut = (max(1, round(side / aspect)), max(1, round(side)))
-        graph = Graph()
-        source = graph.add_buffer(
-            width=width, height=height, format=pixels, time_base=Fraction(1, av.time_base)
-        )
-        crop = graph.add("crop", f"w={cut[0]}:h={cut[1]}")
-        scale = graph.add("scale", f"w={self._size}:h={self._size}:flags=bilinear:threads=1")
-        rgb = graph.add("format", "pix_fmts=rgb24")
-        graph.link_nodes(source, crop, scale, rgb, graph.add("buffersink")).configure()
-        return graph
+        return Fraction(said.numerator, said.denominator) if said and known else Fraction(1)
 
 
 class VideoFile(Decoder):
@@ -205,16 +175,6 @@ class VideoFile(Decoder):
             f"{self._path} cannot be read as a video: {why}.",
             "Is the file complete? Try to play it with ffplay or another player.",
         )
-
-
-def jpeg(image: NDArray[np.uint8]) -> bytes:
-    """Return a picture, RGB, uint8, (height, width, 3), as a JPEG file."""
-    height, width, _ = image.shape
-    encoder = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
-    encoder.time_base = Fraction(1, 1)
-    frame = Picture.from_ndarray(image, format="rgb24").reformat(format="yuvj420p")
-    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
 @contextmanager

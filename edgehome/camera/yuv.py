@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgehome.types import View
 
 Plane = NDArray[np.uint8]
 """Uint8, (height, width)."""
@@ -19,6 +22,8 @@ PLANAR = ("YUV420", "YVU420")
 INTERLEAVED = ("NV12", "NV21")
 FORMATS = PLANAR + INTERLEAVED
 """libcamera's names of the 4:2:0 layouts that can be unpacked here."""
+REACH = 2
+"""Pixels over which a pixel's colour is spread: one sample of colour is that of two by two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +74,32 @@ def unpack(buffer: Plane, layout: Layout) -> tuple[Plane, Plane, Plane]:
     return (luma, second, first) if layout.format in ("YVU420", "NV21") else (luma, first, second)
 
 
+def square_view(layout: Layout, size: int) -> View:
+    """Return what of the picture `square` shows."""
+    side, top, left = _middle(layout.height, layout.width)
+    share = size / (2 * side)
+    reach = REACH + ceil(2 * share)
+    return View(
+        -2 * left * share, -2 * top * share, layout.width * share, layout.height * share, reach
+    )
+
+
+def _middle(height: int, width: int) -> tuple[int, int, int]:
+    """Return side, top and left of the middle square, in samples of colour."""
+    side = min(height, width) // 2
+    return side, (height // 2 - side) // 2, (width // 2 - side) // 2
+
+
+def whole(planes: tuple[Plane, Plane, Plane], coding: Coding) -> NDArray[np.uint8]:
+    """Return a picture as RGB, uint8, (height, width, 3), at its own size."""
+    luma, u, v = (plane.astype(np.float32) for plane in planes)
+    u, v = (plane.repeat(2, axis=0).repeat(2, axis=1) for plane in (u, v))
+    return _rgb(luma, u, v, coding)
+
+
 def square(planes: tuple[Plane, Plane, Plane], size: int, coding: Coding) -> NDArray[np.uint8]:
     """Return the middle of a picture as RGB, uint8, (size, size, 3); scaled, never squashed."""
-    height, width = planes[0].shape
-    side = min(height, width) // 2
-    top, left = (height // 2 - side) // 2, (width // 2 - side) // 2
+    side, top, left = _middle(*planes[0].shape)
     luma = planes[0][2 * top : 2 * (top + side), 2 * left : 2 * (left + side)]
     u, v = (plane[top : top + side, left : left + side] for plane in planes[1:])
     return _rgb(_scaled(luma, size), _scaled(u, size), _scaled(v, size), coding)

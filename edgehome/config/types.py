@@ -32,6 +32,12 @@ class CameraConfig:
     source: str = option(
         values.source, "pi", "pi, a video file, rtsp://... or a device such as /dev/video0."
     )
+    privacy: tuple[Polygon, ...] = option(
+        lists.POLYGONS,
+        (),
+        "Polygons that are blackened before anything looks at a picture: lists of [x, y], 0 to 1 "
+        "from the top left of the camera's whole picture.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,27 @@ class MqttConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotsConfig:
+    """The picture that goes with an alert."""
+
+    enabled: bool = option(
+        values.boolean,
+        False,
+        "Send a picture of at most 100 kB with an alert; without it no picture leaves the node.",
+    )
+    size: int = option(
+        values.Within(values.integer, 160, 1280, "160 to 1280"),
+        640,
+        "Its longer side, in pixels, where the camera gives as much.",
+    )
+    retain: bool = option(
+        values.boolean,
+        False,
+        "Let the broker keep the last picture, for whoever comes later.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorConfig:
     """What the node may do to keep itself alive."""
 
@@ -216,6 +243,7 @@ class Config:
     alerts: AlertsConfig = section(AlertsConfig)
     rules: tuple[Rule, ...] = ()
     mqtt: MqttConfig = section(MqttConfig)
+    snapshots: SnapshotsConfig = section(SnapshotsConfig)
     supervisor: SupervisorConfig = section(SupervisorConfig)
     sha256: str = ""
     """Of the file's bytes; empty for one that was not read from a file."""
