@@ -17,6 +17,7 @@ from edgehome.messages import (
     Ready,
     Settings,
     decode,
+    encode_request,
     encode_settings,
     places_of,
 )
@@ -86,6 +87,14 @@ class WorkerProcess:
             elif isinstance(message, Scores):
                 self._probabilities = message.probabilities
             yield message
+
+    def ask_snapshot(self, alert_id: str) -> bool:
+        """Ask for a picture without waiting; return whether the worker can hear it."""
+        try:
+            self._socket.send(encode_request(alert_id))
+        except OSError:  # it is gone, or so busy that its queue is full
+            return False
+        return True
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended does not mind."""

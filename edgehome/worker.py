@@ -1,7 +1,9 @@
 """The vision worker: camera and model in one process that may be killed at any moment.
 
 Started by the supervisor as `python -m edgehome.worker FD`. It has no broker password, keeps no
-file, and says what it sees in packets of a few kilobytes; frames never leave it.
+file, and says what it sees in packets of a few kilobytes. Frames never leave it; where snapshots
+are enabled, a JPEG of the newest one does when the supervisor asks. What the privacy polygons
+cover is blackened before anything here looks at it.
 """
 
 from __future__ import annotations
@@ -28,11 +30,14 @@ from edgehome.messages import (
     Probabilities,
     Ready,
     Settings,
+    decode_request,
     decode_settings,
     encode,
     places_of,
 )
+from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
+from edgehome.snapshot import Photographer
 from edgehome.types import EdgehomeError, Problem, Scores
 
 PR_SET_PDEATHSIG = 1
@@ -95,9 +100,16 @@ def run(settings: Settings, send: Sender) -> None:
             threshold=settings.motion,
             ignore=settings.ignore,
         )
-        with open_camera(settings.source, size=manifest.size, rate=manifest.rate) as camera:
+        longer = settings.snapshot
+        with open_camera(
+            settings.source, size=manifest.size, rate=manifest.rate, picture=longer
+        ) as opened:
+            camera = PrivateCamera(opened, settings.privacy)
+            photographer = Photographer(camera, send.asked, send) if longer else None
             for scores in watch(camera, recognizer, gate):
                 send(scores)
+                if photographer:
+                    photographer.look()
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
 
 
@@ -113,6 +125,14 @@ class Sender:
             self._channel.send(encode(message))
         except (BrokenPipeError, ConnectionError):
             raise SystemExit(0) from None
+
+    def asked(self) -> str | None:
+        """Return the alert that a snapshot was last asked for since, if any; never waits."""
+        alert_id = None
+        with contextlib.suppress(BlockingIOError):
+            while packet := self._channel.recv(MAX_BYTES, socket.MSG_DONTWAIT):
+                alert_id = decode_request(packet)
+        return alert_id
 
 
 def _give_back_memory() -> None:

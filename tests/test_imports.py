@@ -15,7 +15,8 @@ PACKAGE = ROOT / "edgehome"
 OWNERS = {
     "picamera2": {"edgehome.camera.pi"},
     "libcamera": {"edgehome.camera.pi"},
-    "av": {"edgehome.camera.video"},
+    "av": {"edgehome.camera.video", "edgehome.camera.scale"},
+    "PIL": {"edgehome.camera.pi"},
     "ai_edge_litert": {"edgehome.recognizer.litert", "edgehome.movinet.graph"},
     "flatbuffers": {"edgehome.movinet.graph"},
     "tflite_runtime": {"edgehome.recognizer.litert"},
@@ -56,6 +57,8 @@ ALLOWED = {
     "edgehome.gate": {"edgehome.types", "edgehome.gate"},
     "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
     "edgehome.messages": {"edgehome.types"},
+    "edgehome.privacy": {"edgehome.types", "edgehome.camera"},
+    "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
     "edgehome.process": {"edgehome.types", "edgehome.messages"},
     "edgehome.statefile": set(),
     "edgehome.history": {"edgehome.types"},
