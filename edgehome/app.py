@@ -15,6 +15,7 @@ from pathlib import Path
 from edgehome import __version__, homeassistant, systemd
 from edgehome.config.types import Config
 from edgehome.configfile import Loaded, load
+from edgehome.confinement import guard_supervisor
 from edgehome.delivery import Delivery
 from edgehome.filewatch import FileWatch
 from edgehome.history import History, read_history
@@ -54,6 +55,7 @@ def run(config_file: Path, state: Path) -> int:
     Raises ConfigInvalidError when there is no configuration to run, OSError when the state folder
     cannot be made.
     """
+    guard_supervisor()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Watched before it is read: what is saved in between is not missed.
     with FileWatch(config_file, time.monotonic) as saves:

@@ -144,4 +144,6 @@ class WorkerProcess:
 def _without_secrets() -> dict[str, str]:
     """Return the environment for a process that must not find the broker's password."""
     private = {"CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
-    return {name: value for name, value in os.environ.items() if name not in private}
+    kept = {name: value for name, value in os.environ.items() if name not in private}
+    # A thread that numpy starts at its import would stand outside the walls of `confinement`.
+    return kept | {"OPENBLAS_NUM_THREADS": "1"}

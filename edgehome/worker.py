@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from edgehome.camera import Camera, open_camera
+from edgehome.confinement import confine
 from edgehome.gate.gate import Gate
 from edgehome.messages import (
     MAX_BYTES,
@@ -164,6 +165,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with socket.socket(fileno=int(arguments[0])) as channel:
         settings = decode_settings(channel.recv(MAX_BYTES))
+        confine(Path(settings.model), settings.source, settings.delegate)
         send = Sender(channel)
         try:
             run(settings, send)

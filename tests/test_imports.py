@@ -61,6 +61,11 @@ ALLOWED = {
     "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
     "edgehome.process": {"edgehome.types", "edgehome.messages"},
     "edgehome.statefile": set(),
+    "edgehome.seccomp": set(),
+    "edgehome.landlock": set(),
+    "edgehome.confinement": {
+        "edgehome.seccomp", "edgehome.landlock", "edgehome.heads.names",
+    },
     "edgehome.history": {"edgehome.types"},
     "edgehome.explain": {"edgehome.types", "edgehome.history", "edgehome.config.values"},
     "edgehome.models": {
