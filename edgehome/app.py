@@ -154,6 +154,11 @@ class App:
             announced = {}
         parts = (self.config, self.identity, activities(self.config), __version__)
         gone = homeassistant.clear_gone(self.config, self.identity, announced)
+        snapshots, memory = self.config.snapshots, self._lasting.memory
+        gone += homeassistant.cleared_pictures(
+            snapshots, self.identity, announced, retained=memory.get("pictures_retained", False)
+        )
+        memory.set("pictures_retained", snapshots.enabled and snapshots.retain)
         self._delivery.publish([homeassistant.discovery(*parts, announced), *gone])
         try:
             write_atomically(kept, homeassistant.discovery(*parts).payload)

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
@@ -107,6 +108,8 @@ class Session:
         self._end: Problem | None = None
         self._leaving = False
         self.accepted = False
+        self.most_bytes = inf
+        """The largest packet that the broker takes."""
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -197,11 +200,12 @@ class Session:
             self._client.loop_write()
         self._client.loop_misc()
 
-    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:  # noqa: ANN401
+    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, said: Any) -> None:  # noqa: ANN401
         if reason.is_failure:
             self._end = broker.refusal(self._config, reason.value, str(reason))
             return
         self.accepted = True
+        self.most_bytes = getattr(said, "MaximumPacketSize", inf)
         self._events.put(Connected(self))
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:  # noqa: ANN401

@@ -57,6 +57,11 @@ class Node:
         self.engine = self.engine.replaced(config, sun=sun_over(config.location))
 
     @property
+    def identity(self) -> str:
+        """`<id>` in topics."""
+        return self._status.identity
+
+    @property
     def model(self) -> str:
         """SHA-256 of the model that judges, for alerts to tell; empty until it is known."""
         return self.engine.model

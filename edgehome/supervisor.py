@@ -15,7 +15,7 @@ from edgehome import homeassistant, systemd
 from edgehome.delivery import Delivery
 from edgehome.explain import explain_alert
 from edgehome.history import History
-from edgehome.messages import Ready
+from edgehome.messages import Ready, Snapshot
 from edgehome.node import Node
 from edgehome.rulememory import RuleMemory
 from edgehome.rules import Verdict
@@ -134,6 +134,9 @@ class Supervisor:
                 self.node.report("delegate", message.degraded)
                 self._check_labels(message)
                 continue
+            elif isinstance(message, Snapshot):
+                self._show(message)
+                continue
             else:
                 self.node.worker_gone()
                 self.refresh()
@@ -175,6 +178,18 @@ class Supervisor:
         payload = homeassistant.alert_payload(alert, slug, explain_alert(alert))
         self._delivery.raise_alert(alert.id, payload)
         self._history.add(alert)
+        self._vision.ask_snapshot(alert.id)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Publish the picture that goes with an alert, or let it go without a connection."""
+        messages = homeassistant.picture_messages(
+            self.node.identity,
+            snapshot.jpeg,
+            alert_id=snapshot.alert_id,
+            at=snapshot.at,
+            retain=self.node.config.snapshots.retain,
+        )
+        self._delivery.publish(messages, once=True)
 
     def _check_labels(self, ready: Ready) -> None:
         watching = watched(self.node.config)

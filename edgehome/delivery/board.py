@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from edgehome.mqtt import FAILURE, NOT_AUTHORIZED, Session
 from edgehome.types import Message, Problem
 
@@ -10,6 +12,12 @@ WINDOW = 64
 REFUSED_S = 600.0
 """A topic that the broker refused rests so long: Mosquitto 2.0.11 ends the connection with each
 refusal (measured), and a wrong access list for one state must not keep the alerts away."""
+
+
+TOO_LARGE = 0x95
+ROOM_BYTES = 256
+"""What a packet holds beside its payload, at most; one that the broker does not take ends the
+connection, and all alerts behind it would wait."""
 
 
 class Board:
@@ -26,11 +34,15 @@ class Board:
         self._in_flight: dict[int, str] = {}
         self._refused: dict[str, tuple[int, float]] = {}
         self._online = False
+        self._most_bytes = inf
         self.announcements = 0
         """How often everything was told."""
 
     def put(self, message: Message, now_s: float, *, once: bool = False) -> None:
         """Take a message to publish; `once`: not again after the next connection."""
+        if len(message.payload) + ROOM_BYTES > self._most_bytes:
+            self.note(message.topic, TOO_LARGE, now_s)
+            return
         if message.retain and not once:
             self._kept[message.topic] = message
         if self._online and not self._rests(message.topic, now_s):
@@ -42,9 +54,10 @@ class Board:
         self._waiting = told | self._waiting
         self.announcements += 1
 
-    def connected(self, now_s: float) -> None:
-        """Begin a connection with everything that is kept."""
+    def connected(self, now_s: float, *, most_bytes: float = inf) -> None:
+        """Begin a connection with everything that is kept; a broker may not take large packets."""
         self._online = True
+        self._most_bytes = most_bytes
         self.tell_everything(now_s)
 
     def disconnected(self) -> None:

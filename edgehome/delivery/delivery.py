@@ -45,6 +45,7 @@ STOP_S = 8.0
 @dataclass(frozen=True, slots=True)
 class _Publish:
     messages: tuple[Message, ...]
+    once: bool
 
 
 class Delivery:
@@ -116,14 +117,14 @@ class Delivery:
             raise ValueError(f"the payload of alert {alert_id} has {len(content)} bytes")
         self._queue.put(Raised(alert_id, content, self._wall()))
 
-    def publish(self, messages: Iterable[Message]) -> None:
+    def publish(self, messages: Iterable[Message], *, once: bool = False) -> None:
         """Hand in states and return at once.
 
         The newest retained message of each topic is kept, and published after every connection
         and on Home Assistant's birth, in the order of the topics' first messages. One that is not
-        retained is published once, or dropped without a connection.
+        retained is published once, or dropped without a connection; so is any with `once`.
         """
-        self._queue.put(_Publish(tuple(messages)))
+        self._queue.put(_Publish(tuple(messages), once))
 
     def status(self) -> DeliveryStatus:
         """Return how things stood at the thread's last turn."""
@@ -167,9 +168,9 @@ class Delivery:
         match item:
             case Raised():
                 self._backlog.add(item)
-            case _Publish(messages):
+            case _Publish(messages, once):
                 for message in messages:
-                    self._board.put(message, now_s)
+                    self._board.put(message, now_s, once=once)
             case Acknowledged():
                 self._acknowledged(item, now_s)
             case Received():
@@ -188,7 +189,7 @@ class Delivery:
         self._session = session
         self._stable_s = now_s + broker.STABLE_S
         self._show_last(now_s)
-        self._board.connected(now_s)
+        self._board.connected(now_s, most_bytes=session.most_bytes)
         self._board.flush(session)
         filters = [(self._cursor.topic, True), (self._birth_topic, True)]
         filters += [(f"{self._base}/{levels}/set", False) for levels in COMMANDS]
