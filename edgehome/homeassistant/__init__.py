@@ -8,6 +8,7 @@ from edgehome.homeassistant.alerts import alert_payload
 from edgehome.homeassistant.commands import Command, Mute, Reload, SetMode, parse_command
 from edgehome.homeassistant.discovery import announced_components, clear_gone, discovery
 from edgehome.homeassistant.names import OTHER_RULE, device_identity, rule_slugs
+from edgehome.homeassistant.pictures import cleared_pictures, picture_messages
 from edgehome.homeassistant.states import NodeStatus, RuleStatus, heartbeat, state_messages
 from edgehome.homeassistant.topics import Topics
 
@@ -23,10 +24,12 @@ __all__ = [
     "alert_payload",
     "announced_components",
     "clear_gone",
+    "cleared_pictures",
     "device_identity",
     "discovery",
     "heartbeat",
     "parse_command",
+    "picture_messages",
     "rule_slugs",
     "state_messages",
 ]

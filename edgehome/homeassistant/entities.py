@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from edgehome.homeassistant.names import OTHER_RULE, rule_slugs
+from edgehome.homeassistant.pictures import picture_component
 from edgehome.homeassistant.states import NO_ACTIVITY
 from edgehome.homeassistant.topics import Topics
 from edgehome.types import Mode
@@ -47,6 +48,7 @@ def components_of(
         **rules,
         **_seen(topics, activities),
         **_camera(topics),
+        **picture_component(config.snapshots, topics),
         **_controls(topics),
         **mutes,
         **_health(topics),

@@ -43,6 +43,16 @@ class Topics:
         return f"{self.base}/heartbeat"
 
     @property
+    def snapshot(self) -> str:
+        """The picture of the last alert, a JPEG; retained only where the config says so."""
+        return f"{self.base}/snapshot"
+
+    @property
+    def snapshot_attributes(self) -> str:
+        """Which alert the picture belongs to, and when it was taken; sent before the picture."""
+        return f"{self.base}/snapshot/attributes"
+
+    @property
     def mode(self) -> str:
         """`disarmed`, `home`, `away` or `night`, retained."""
         return f"{self.base}/mode"
