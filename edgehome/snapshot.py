@@ -1,12 +1,16 @@
-"""The picture that goes with an alert: taken in the worker, when the supervisor asks."""
+"""The picture that goes with an alert: taken in the worker, when the supervisor asks.
+
+`Photographer` is the worker's side of it, `Requests` the supervisor's.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from edgehome.messages import SNAPSHOT_BYTES, Snapshot
+from edgehome.messages import SNAPSHOT_BYTES, MessageError, Snapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
 
 QUALITIES = (85, 70, 50, 30)
 """Tried one after the other until the picture is small enough, then at half the size."""
+PAUSE_S = 1.0
+"""A picture is asked for at most this often, whatever the number of alerts."""
+UNDER_WAY = 8
+"""Requests that are remembered: a worker that does not answer is asked on and on."""
 LEAST = 16
 """Pixels a side below which a picture says nothing any more."""
 
@@ -33,6 +41,31 @@ class Camera(Protocol):
 
     def jpeg(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """Return a picture as JPEG."""
+
+
+class Requests:
+    """What was asked for and has not come, so that a picture that nobody asked for is found out."""
+
+    def __init__(self) -> None:
+        self._asked: deque[str] = deque(maxlen=UNDER_WAY)
+        self._next_s = 0.0
+
+    def ask(self, alert_id: str, now_s: float, send: Callable[[str], bool]) -> None:
+        """Have a request sent, unless the last one was less than PAUSE_S ago."""
+        if now_s >= self._next_s and send(alert_id):
+            self._next_s = now_s + PAUSE_S
+            self._asked.append(alert_id)
+
+    def answered(self, snapshot: Snapshot) -> None:
+        """Take an answer; raises MessageError for a picture that nobody asked for."""
+        if snapshot.alert_id not in self._asked:
+            raise MessageError("a picture that nobody asked for")
+        while self._asked.popleft() != snapshot.alert_id:
+            pass  # a request that a later one overtook
+
+    def forget(self) -> None:
+        """Begin anew with a worker that was asked for nothing."""
+        self._asked.clear()
 
 
 class Photographer:

@@ -11,10 +11,11 @@ from pathlib import Path
 from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
 from edgehome.ladder import Action, Ladder, Rung
-from edgehome.messages import Failure, MessageError, Ready, Settings
+from edgehome.messages import Failure, MessageError, Ready, Settings, Snapshot
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import Quarantine
 from edgehome.reboot import Reboot
+from edgehome.snapshot import Requests
 from edgehome.types import Problem, Scores
 
 WORKED_S = 120.0
@@ -53,6 +54,8 @@ def worker_settings(config: Config, model: Path) -> Settings:
         gate=config.motion.gate,
         motion=config.motion.threshold,
         ignore=config.motion.ignore,
+        privacy=config.camera.privacy,
+        snapshot=config.snapshots.size if config.snapshots.enabled else 0,
     )
 
 
@@ -81,6 +84,7 @@ class Vision:
         self._since_s: float | None = None
         self._model = Path()
         self._failure: Problem | None = None
+        self._requests = Requests()
 
     @property
     def deadline_s(self) -> float:
@@ -92,7 +96,15 @@ class Vision:
         """How many workers have ended against our will."""
         return self._ladder.restarts
 
-    def hear(self) -> Iterator[Ready | Scores | None]:
+    def ask_snapshot(self, alert_id: str) -> None:
+        """Ask for the picture that goes with an alert, where they are enabled; never waits.
+
+        It comes among what `hear` yields, or never.
+        """
+        if self._worker and self._config.snapshots.enabled:
+            self._requests.ask(alert_id, self._clock(), self._worker.ask_snapshot)
+
+    def hear(self) -> Iterator[Ready | Scores | Snapshot | None]:
         """Yield what the worker said since, and None when it has ended."""
         worker = self._worker
         if not worker:
@@ -104,6 +116,8 @@ class Vision:
                     continue
                 if isinstance(message, Scores):
                     self._note_result()
+                elif isinstance(message, Snapshot):
+                    self._requests.answered(message)
                 yield message
         except MessageError as error:
             logger.warning("the worker talks nonsense and is ended: %s", error)
@@ -188,6 +202,7 @@ class Vision:
         self._selector.unregister(worker)
         worker.close()
         self._worker = self._failure = None
+        self._requests.forget()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._worker:
