@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +16,12 @@ from edgehome.delivery.delivery import ALERT_BYTES
 from edgehome.homeassistant import (
     Mute,
     NodeStatus,
+    Release,
     Reload,
     RuleStatus,
     SetMode,
+    SetThreshold,
+    Silence,
     alert_payload,
     announced_components,
     clear_gone,
@@ -28,6 +32,7 @@ from edgehome.homeassistant import (
     rule_slugs,
     state_messages,
 )
+from edgehome.homeassistant.discovery import LARGE_BYTES
 from edgehome.types import (
     Alert,
     CameraState,
@@ -74,26 +79,41 @@ def make_rule(name: str, activity: str = "fighting") -> Rule:
     return Rule(name=name, when=ActivityCondition(activity=Activity(activity, (activity,))))
 
 
-def make_config(*names: str, device: str = "Front door", prefix: str = "homeassistant") -> Config:
+def make_config(
+    *names: str,
+    device: str = "Front door",
+    prefix: str = "homeassistant",
+    adjustable: Collection[str] = (),
+) -> Config:
+    rules = tuple(replace(make_rule(name), adjustable=name in adjustable) for name in names)
     return Config(
         device=DeviceConfig(name=device),
-        rules=tuple(make_rule(name) for name in names),
+        rules=rules,
         mqtt=MqttConfig(discovery_prefix=prefix),
     )
 
 
 def announce(
-    *names: str, device: str = "Front door", announced: dict[str, str] | None = None
+    *names: str,
+    device: str = "Front door",
+    announced: dict[str, str] | None = None,
+    adjustable: Collection[str] = (),
 ) -> dict[str, Any]:
-    message = discovery(make_config(*names, device=device), ID, ["fighting"], "1.2.3", announced)
-    payload: dict[str, Any] = json.loads(message.payload)
+    config = make_config(*names, device=device, adjustable=adjustable)
+    payload: dict[str, Any] = json.loads(
+        discovery(config, ID, ["fighting"], "1.2.3", announced).payload
+    )
     for component in payload["cmps"].values():
-        expand(component)
+        expand(component, payload)
     return payload
 
 
-def expand(component: dict[str, Any]) -> None:
+def expand(component: dict[str, Any], payload: dict[str, Any]) -> None:
     """Write topics in full, as Home Assistant does."""
+    if set(component) == {"p"}:
+        return
+    if component["p"] != "button":
+        component.setdefault("stat_t", payload["stat_t"])
     base = component.pop("~", "~")
     for key in [key for key in component if key.endswith("_t")]:
         component[key] = component[key].replace("~", base)
@@ -155,7 +175,7 @@ def test_one_retained_message_announces_the_device_on_the_configured_prefix() ->
 
 
 def test_unknown_keys_at_the_root_would_cost_the_device_so_there_are_none() -> None:
-    assert set(announce("Fight")) == {"dev", "o", "avty_t", "qos", "cmps"}
+    assert set(announce("Fight")) == {"dev", "o", "avty_t", "stat_t", "qos", "cmps"}
 
 
 def test_every_component_has_a_platform_a_name_topics_and_an_identity_of_its_own() -> None:
@@ -202,15 +222,16 @@ def test_only_what_the_heartbeat_carries_expires_and_the_heartbeat_is_not_retain
 
 
 def test_what_people_automate_on_has_no_category_and_the_rest_is_config_or_diagnostic() -> None:
-    components = announce("Fight")["cmps"]
+    components = announce("Fight", adjustable=["Fight"])["cmps"]
     of = {
         category: {key for key, c in components.items() if c.get("ent_cat") == category}
         for category in (None, "config", "diagnostic")
     }
     main = {"alert", "rule_fight", "activity", "confidence", "last_alert", "mode", "camera_view"}
+    main |= {"silence", "silence_for_an_hour"}
     assert of[None] == main
-    assert of["config"] == {"mute_fight", "reload"}
-    assert len(of["diagnostic"]) == len(components) - len(main) - 2
+    assert of["config"] == {"mute_fight", "reload", "threshold_fight"}
+    assert len(of["diagnostic"]) == len(components) - len(main) - 3
 
 
 def test_the_activity_sensor_offers_each_activity_once_and_none() -> None:
@@ -220,10 +241,17 @@ def test_the_activity_sensor_offers_each_activity_once_and_none() -> None:
     assert options == ["none", "fighting", "falling"]
 
 
-def test_the_alert_event_offers_the_slug_of_each_rule_and_one_for_rules_that_are_gone() -> None:
-    assert announce("Fight", "Fall")["cmps"]["alert"]["evt_typ"] == ["fight", "fall", "other"]
-    assert announce()["cmps"]["alert"]["evt_typ"] == ["other"]
-    assert announce("Other")["cmps"]["alert"]["evt_typ"] == ["other"]
+def test_the_alert_event_offers_each_rule_one_for_rules_that_are_gone_and_the_node_s_own() -> None:
+    of_the_node = ["other", "disarmed", "silenced", "alerts_dropped"]
+    assert announce("Fight", "Fall")["cmps"]["alert"]["evt_typ"] == ["fight", "fall", *of_the_node]
+    assert announce()["cmps"]["alert"]["evt_typ"] == of_the_node
+
+
+@pytest.mark.parametrize("name", ["Other", "Disarmed", "silenced!", "Alerts dropped"])
+def test_a_rule_that_is_called_like_an_event_of_the_node_is_told_apart(name: str) -> None:
+    types = announce(name)["cmps"]["alert"]["evt_typ"]
+    assert len(set(types)) == len(types) == 5
+    assert types[0].rpartition("_")[0] in types
 
 
 def test_text_of_the_user_reaches_no_topic() -> None:
@@ -231,16 +259,32 @@ def test_text_of_the_user_reaches_no_topic() -> None:
     status = make_status(rules=(RuleStatus("Fight {{ states }} #+/", last_alert=ALERT),))
     sent = [discovery(config, ID, ["fighting"], "1"), heartbeat(status), *state_messages(status)]
     topics = {message.topic for message in sent}
-    for component in json.loads(sent[0].payload)["cmps"].values():
-        expand(component)
+    payload = json.loads(sent[0].payload)
+    for component in payload["cmps"].values():
+        expand(component, payload)
         topics |= {value for key, value in component.items() if key.endswith("_t")}
     assert not [topic for topic in topics if not set("{}#+ ").isdisjoint(topic)]
 
 
-def test_twenty_rules_with_long_names_stay_under_twenty_kilobytes() -> None:
-    names = [f"Somebody falls in room {index}" for index in range(10, 30)]
-    payload = discovery(make_config(*names), ID, ["falling"], "1.2.3").payload
-    assert len(payload) < 20_000
+def size_of(name: str, count: int, *, adjustable: bool) -> int:
+    names = [f"{name} {index}" for index in range(10, 10 + count)]
+    config = make_config(*names, adjustable=names if adjustable else ())
+    return len(discovery(config, ID, ["falling"], "1.2.3").payload)
+
+
+def test_a_rule_costs_what_the_documentation_says() -> None:
+    """Bytes of the one message: docs/reference/mqtt.md says when they become too many."""
+    short, long = "Somebody falls in room", "Somebody climbs over the garden wall"
+    print("none:", size_of("", 0, adjustable=False))
+    for name in (short, long):
+        for adjustable in (False, True):
+            size = size_of(name, 30, adjustable=adjustable)
+            print(f"30 rules, {len(name) + 3} characters, adjustable {adjustable}: {size}")
+    assert size_of("", 0, adjustable=False) < 7_500
+    assert size_of(short, 18, adjustable=False) < LARGE_BYTES
+    assert size_of(short, 12, adjustable=True) < LARGE_BYTES
+    assert size_of(long, 15, adjustable=False) < LARGE_BYTES
+    assert size_of(long, 30, adjustable=True) < 46_000
 
 
 def test_a_rule_that_is_gone_is_named_with_its_platforms_alone() -> None:
@@ -260,6 +304,21 @@ def test_the_broker_is_made_to_forget_the_states_of_a_rule_that_is_gone_and_no_o
     assert {message.topic for message in cleared} == {rule, f"{rule}/attributes", f"{rule}/mute"}
     assert all(message.payload == b"" and message.retain for message in cleared)
     assert clear_gone(make_config("Fight", "Fall"), ID, announced) == []
+
+
+def test_a_rule_that_is_adjustable_has_a_slider_until_it_is_not() -> None:
+    before = announce("Fight", "Fall", adjustable=["Fight"])
+    slider = before["cmps"]["threshold_fight"]
+    assert (slider["p"], slider["min"], slider["max"], slider["step"]) == ("number", 0.05, 1, 0.01)
+    assert slider["mode"] == "slider"
+    assert "threshold_fall" not in before["cmps"]
+    announced = announced_components(json.dumps(before).encode())
+    after = announce("Fight", "Fall", announced=announced)
+    assert after["cmps"]["threshold_fight"] == {"p": "number"}
+    (cleared,) = clear_gone(make_config("Fight", "Fall"), ID, announced)
+    assert (cleared.topic, cleared.payload) == (f"{BASE}/rule/fight/threshold", b"")
+    kept = make_config("Fight", "Fall", adjustable=["Fight"])
+    assert clear_gone(kept, ID, announced) == []
 
 
 def test_the_switch_of_the_time_before_there_were_modes_is_taken_away() -> None:
@@ -326,12 +385,79 @@ def test_problems_are_told_with_their_remedies() -> None:
     ]
 
 
+def test_a_problem_is_told_at_a_glance_in_a_state_that_home_assistant_takes() -> None:
+    def text(*problems: Problem) -> Any:
+        sent = by_topic(state_messages(make_status(problems=problems)))
+        return json.loads(sent[f"{BASE}/state"].payload)["problem_text"]
+
+    problem = Problem("camera_missing", "No camera found.", "Is the ribbon cable seated?")
+    assert text() is None
+    assert text(problem) == "No camera found. Is the ribbon cable seated?"
+    assert text(problem, problem) == "No camera found. Is the ribbon cable seated? (and 1 more)"
+    long = Problem("long", "x" * 300, "y" * 300)
+    assert len(text(long)) == len(text(long, problem)) == 255
+    assert text(long, problem).endswith("... (and 1 more)")
+
+
+def test_without_a_word_of_a_newer_version_there_is_no_update() -> None:
+    sent = by_topic(state_messages(make_status()))[f"{BASE}/update"]
+    assert json.loads(sent.payload) == {
+        "installed_version": "1.2.3",
+        "latest_version": "1.2.3",
+        "title": "edgehome",
+    }
+    assert sent.retain
+
+
+def test_a_newer_version_is_told_with_its_notes_and_cannot_be_installed_from_the_home() -> None:
+    release = Release("1.3.0", "edgehome 1.3", "https://example.org/1.3.0")
+    sent = by_topic(state_messages(make_status(release=release)))[f"{BASE}/update"]
+    assert json.loads(sent.payload) == {
+        "installed_version": "1.2.3",
+        "latest_version": "1.3.0",
+        "title": "edgehome 1.3",
+        "release_url": "https://example.org/1.3.0",
+    }
+    component = announce()["cmps"]["update"]
+    assert (component["p"], component["stat_t"]) == ("update", f"{BASE}/update")
+    assert "cmd_t" not in component
+
+
+def test_a_silence_says_until_when() -> None:
+    until = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    for silenced_until, said in (
+        (None, ("OFF", None)),
+        (until, ("ON", "2026-03-01T23:30:00+00:00")),
+    ):
+        sent = by_topic(state_messages(make_status(silenced_until=silenced_until)))
+        state = json.loads(sent[f"{BASE}/state"].payload)
+        assert (state["silenced"], state["silenced_until"]) == said
+
+
+def test_a_threshold_is_said_of_adjustable_rules_alone() -> None:
+    rules = (RuleStatus("Fight", threshold=0.65), RuleStatus("Fall"))
+    sent = by_topic(state_messages(make_status(rules=rules)))
+    assert sent[f"{BASE}/rule/fight/threshold"].payload == b"0.65"
+    assert sent[f"{BASE}/rule/fight/threshold"].retain
+    assert f"{BASE}/rule/fall/threshold" not in sent
+
+
+@pytest.mark.parametrize(("throttled", "said"), [(None, None), (True, "ON"), (False, "OFF")])
+def test_the_heartbeat_tells_how_the_machine_is(throttled: bool | None, said: str | None) -> None:
+    status = make_status(throttled=throttled, temperature=61.27, frame_age_s=0.4, ignored=3)
+    beat = json.loads(heartbeat(status).payload)
+    assert (beat["throttled"], beat["temperature"]) == (said, 61.3)
+    assert (beat["frame_age_s"], beat["ignored"]) == (0, 3)
+    unknown = json.loads(heartbeat(make_status()).payload)
+    assert (unknown["temperature"], unknown["frame_age_s"]) == (None, None)
+
+
 def test_every_topic_that_is_announced_is_published() -> None:
-    status = make_status(rules=(RuleStatus("Fight", last_alert=ALERT),))
+    status = make_status(rules=(RuleStatus("Fight", last_alert=ALERT, threshold=0.6),))
     published = {message.topic for message in [*state_messages(status), heartbeat(status)]}
     announced = {
         value
-        for component in announce("Fight")["cmps"].values()
+        for component in announce("Fight", adjustable=["Fight"])["cmps"].values()
         for key, value in component.items()
         if key in ("stat_t", "json_attr_t")
     }
@@ -474,10 +600,17 @@ def test_an_alert_of_a_rule_with_countless_conditions_still_fits_into_the_outbox
         ("mode", b"night", SetMode(Mode.NIGHT)),
         ("rule/fight/mute", b"ON", Mute("fight", muted=True)),
         ("rule/fight_1a2b/mute", b"OFF", Mute("fight_1a2b", muted=False)),
+        ("rule/fight/threshold", b"0.65", SetThreshold("fight", 0.65)),
+        ("rule/fight/threshold", b"1", SetThreshold("fight", 1.0)),
+        ("rule/fight/threshold", b"1.0", SetThreshold("fight", 1.0)),
+        ("rule/fight/threshold", b"0.05", SetThreshold("fight", 0.05)),
+        ("rule/fight/threshold", b"0.30000000000000004", SetThreshold("fight", 0.3)),
+        ("silence", b"ON", Silence(silent=True)),
+        ("silence", b"OFF", Silence(silent=False)),
         ("reload", b"PRESS", Reload()),
     ],
 )
-def test_there_are_three_commands(key: str, payload: bytes, command: object) -> None:
+def test_there_are_five_commands(key: str, payload: bytes, command: object) -> None:
     assert parse_command(key, payload) == command
 
 
@@ -503,18 +636,37 @@ def test_there_are_three_commands(key: str, payload: bytes, command: object) -> 
         ("rule/fight/extra/mute", b"ON"),
         ("rule/" + "x" * 46 + "/mute", b"ON"),
         ("rule/fight", b"ON"),
+        *(
+            ("rule/fight/threshold", payload)
+            for payload in (
+                b"", b"0", b"0.04", b"0.049999", b"1.01", b"2", b"-0.5", b"+0.5", b".5", b"0.",
+                b"0,5", b"5e-1", b"1e0", b"1E0", b"NaN", b"nan", b"Infinity", b"inf", b" 0.5",
+                b"0.5\n", b"0_1", b"00.5", b"0x1", b'"0.5"', b"50%", b"ON",
+                "\u0660.\u0665".encode(),
+                b"0." + b"5" * 18, b"0." + b"5" * 4000,
+            )
+        ),
+        ("rule/fight/threshold\n", b"0.5"),
+        ("rule//threshold", b"0.5"),
+        ("rule/" + "x" * 46 + "/threshold", b"0.5"),
+        ("threshold", b"0.5"),
+        ("silence", b"PRESS"),
+        ("silence", b"on"),
+        ("silence", b"3600"),
         ("reboot", b"ON"),
         ("", b"ON"),
     ],
-)
+)  # fmt: skip
 def test_anything_else_is_no_command(key: str, payload: bytes) -> None:
     assert parse_command(key, payload) is None
 
 
 def test_every_command_that_is_announced_is_understood() -> None:
-    for key, component in announce("Fight", "Zoë's room")["cmps"].items():
+    names = ["Fight", "Zoë's room"]
+    for key, component in announce(*names, adjustable=names)["cmps"].items():
         if "cmd_t" not in component:
             continue
-        sent = {"select": b"home", "button": b"PRESS", "switch": b"ON"}[component["p"]]
+        button = component.get("pl_prs", "PRESS").encode()
+        payloads = {"select": b"home", "button": button, "switch": b"ON", "number": b"0.5"}
         name = component["cmd_t"].removeprefix(f"{BASE}/").removesuffix("/set")
-        assert parse_command(name, sent), key
+        assert parse_command(name, payloads[component["p"]]), key

@@ -5,21 +5,46 @@ topics, payloads and entities is docs/reference/mqtt.md.
 """
 
 from edgehome.homeassistant.alerts import alert_payload
-from edgehome.homeassistant.commands import Command, Mute, Reload, SetMode, parse_command
+from edgehome.homeassistant.commands import (
+    Command,
+    Mute,
+    Reload,
+    SetMode,
+    SetThreshold,
+    Silence,
+    parse_command,
+)
 from edgehome.homeassistant.discovery import announced_components, clear_gone, discovery
-from edgehome.homeassistant.names import OTHER_RULE, device_identity, rule_slugs
+from edgehome.homeassistant.names import (
+    DISARMED,
+    OTHER_RULE,
+    SILENCED,
+    device_identity,
+    rule_slugs,
+)
 from edgehome.homeassistant.pictures import cleared_pictures, picture_messages
-from edgehome.homeassistant.states import NodeStatus, RuleStatus, heartbeat, state_messages
+from edgehome.homeassistant.states import (
+    NodeStatus,
+    Release,
+    RuleStatus,
+    heartbeat,
+    state_messages,
+)
 from edgehome.homeassistant.topics import Topics
 
 __all__ = [
+    "DISARMED",
     "OTHER_RULE",
+    "SILENCED",
     "Command",
     "Mute",
     "NodeStatus",
+    "Release",
     "Reload",
     "RuleStatus",
     "SetMode",
+    "SetThreshold",
+    "Silence",
     "Topics",
     "alert_payload",
     "announced_components",

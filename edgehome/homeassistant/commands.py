@@ -1,15 +1,20 @@
-"""What Home Assistant may ask of the node: three verbs, each to the letter."""
+"""What Home Assistant may ask of the node: five verbs, each to the letter."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from edgehome.config.adjusting import HIGHEST, LOWEST
 from edgehome.types import Mode
 
 MODES = {str(mode).encode(): mode for mode in Mode}
-MUTE_KEY = re.compile(r"rule/([a-z0-9_]{1,45})/mute")
+RULE_KEY = re.compile(r"rule/([a-z0-9_]{1,45})/(mute|threshold)")
 PRESS = b"PRESS"
+SWITCH = {b"ON": True, b"OFF": False}
+DECIMAL = re.compile(rb"[01](\.[0-9]{1,17})?")
+"""What Home Assistant makes of a number; no sign, no exponent, no name such as NaN."""
+DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,28 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class SetThreshold:
+    """An adjustable rule's first activity is to begin at another score."""
+
+    slug: str
+    """Of the rule; there may be none of that slug, or it may not be adjustable."""
+    above: float
+    """0.05 to 1, in hundredths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No rule is to raise alerts for a time, or all are to raise them again."""
+
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reload:
     """The configuration file is to be taken over as it is."""
 
 
-Command = SetMode | Mute | Reload
+Command = SetMode | Mute | SetThreshold | Silence | Reload
 
 
 def parse_command(key: str, payload: bytes) -> Command | None:
@@ -46,7 +68,19 @@ def parse_command(key: str, payload: bytes) -> Command | None:
         return SetMode(mode) if mode else None
     if key == "reload":
         return Reload() if payload == PRESS else None
-    rule = MUTE_KEY.fullmatch(key)
-    if rule and payload in (b"ON", b"OFF"):
-        return Mute(rule[1], payload == b"ON")
-    return None
+    if key == "silence":
+        return Silence(SWITCH[payload]) if payload in SWITCH else None
+    rule = RULE_KEY.fullmatch(key)
+    if rule is None:
+        return None
+    if rule[2] == "mute":
+        return Mute(rule[1], SWITCH[payload]) if payload in SWITCH else None
+    above = _threshold(payload)
+    return SetThreshold(rule[1], above) if above else None
+
+
+def _threshold(payload: bytes) -> float | None:
+    """Return the score in hundredths, or None for anything but a decimal in range."""
+    if not DECIMAL.fullmatch(payload) or not LOWEST <= float(payload) <= HIGHEST:
+        return None
+    return round(float(payload), DIGITS)

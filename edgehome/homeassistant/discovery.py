@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from edgehome.homeassistant.entities import MUTE_KEY, RULE_KEY, components_of
+from edgehome.homeassistant.entities import MUTE_KEY, RULE_KEY, THRESHOLD_KEY, components_of
 from edgehome.homeassistant.names import rule_slugs, slugify
 from edgehome.homeassistant.topics import Topics
 from edgehome.types import Message
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from edgehome.config.types import Config
+
+LARGE_BYTES = 20_000
+"""A discovery message of more is doubtful: it is sent, parsed and kept as one."""
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_ ]+")
 """Names of which Home Assistant makes the same part of an entity id as `slugify` does."""
@@ -33,7 +36,7 @@ def discovery(
     version: str,
     announced: Mapping[str, str] | None = None,
 ) -> Message:
-    """Return the discovery message of the node: about 5 kB, and 0.7 kB a rule.
+    """Return the discovery message of the node: 7 kB, and 0.7 to 1.2 kB a rule.
 
     `activities` are the names that `NodeStatus.activity` may take. `announced` are the components
     of the message before this one (see `announced_components`): those that are gone are named
@@ -58,6 +61,7 @@ def discovery(
         },
         "o": {"name": "edgehome", "sw": version},
         "avty_t": topics.availability,
+        "stat_t": topics.state,
         "qos": 1,
         "cmps": {**components, **gone},
     }
@@ -100,12 +104,18 @@ def clear_gone(config: Config, identity: str, announced: Mapping[str, str]) -> l
     about the empty payload.
     """
     topics = Topics(identity)
-    kept = set(rule_slugs(rule.name for rule in config.rules).values())
+    slugs = rule_slugs(rule.name for rule in config.rules)
+    adjustable = {slugs[rule.name] for rule in config.rules if rule.adjustable}
+    kept = {
+        RULE_KEY: set(slugs.values()),
+        MUTE_KEY: set(slugs.values()),
+        THRESHOLD_KEY: adjustable,
+    }
     gone = [
         topic(slug)
         for prefix, known in _rule_topics(topics).items()
         for key in announced
-        if key.startswith(prefix) and (slug := key.removeprefix(prefix)) not in kept
+        if key.startswith(prefix) and (slug := key.removeprefix(prefix)) not in kept[prefix]
         for topic in known
     ]
     if "armed" in announced:
@@ -115,4 +125,8 @@ def clear_gone(config: Config, identity: str, announced: Mapping[str, str]) -> l
 
 def _rule_topics(topics: Topics) -> dict[str, tuple[Callable[[str], str], ...]]:
     """Return the topics of a rule by the component that reads them."""
-    return {RULE_KEY: (topics.rule, topics.rule_attributes), MUTE_KEY: (topics.mute,)}
+    return {
+        RULE_KEY: (topics.rule, topics.rule_attributes),
+        MUTE_KEY: (topics.mute,),
+        THRESHOLD_KEY: (topics.threshold,),
+    }

@@ -2,15 +2,24 @@
 
 Keys are the abbreviations of
 https://www.home-assistant.io/integrations/mqtt/#supported-abbreviations-in-mqtt-discovery-messages.
-Keys that one version does not know are ignored inside a component.
+Keys that one version does not know are ignored inside a component. What has no `stat_t` here
+takes the one at the message's root: the topic of the node's state.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from edgehome.homeassistant.names import OTHER_RULE, rule_slugs
+from edgehome.config.adjusting import HIGHEST, LOWEST, STEP
+from edgehome.homeassistant.diagnostics import (
+    CONFIG,
+    DIAGNOSTIC,
+    MEASUREMENT,
+    Component,
+    counters,
+    health,
+)
+from edgehome.homeassistant.names import NODE_EVENTS, OTHER_RULE, rule_slugs
 from edgehome.homeassistant.pictures import picture_component
 from edgehome.homeassistant.states import NO_ACTIVITY
 from edgehome.homeassistant.topics import Topics
@@ -21,19 +30,8 @@ if TYPE_CHECKING:
 
     from edgehome.config.types import Config
 
-EXPIRE_AFTER_S = 120
-"""Seconds without a heartbeat after which its entities become unavailable: four heartbeats."""
-
-RULE_KEY, MUTE_KEY = "rule_", "mute_"
+RULE_KEY, MUTE_KEY, THRESHOLD_KEY = "rule_", "mute_", "threshold_"
 """What the component keys of a rule begin with, and no other's."""
-
-Component = dict[str, object]
-
-_DIAGNOSTIC: Component = {"ent_cat": "diagnostic"}
-_CONFIG: Component = {"ent_cat": "config"}
-_MEASUREMENT: Component = {"stat_cla": "measurement"}
-_COUNTER: Component = {"stat_cla": "total_increasing"}
-_HIDDEN: Component = {"en": False}  # noisy: whoever wants it enables it
 
 
 def components_of(
@@ -43,6 +41,11 @@ def components_of(
     slugs = rule_slugs(rule.name for rule in config.rules)
     rules = {f"{RULE_KEY}{slug}": _rule(topics, name, slug) for name, slug in slugs.items()}
     mutes = {f"{MUTE_KEY}{slug}": _mute(topics, name, slug) for name, slug in slugs.items()}
+    thresholds = {
+        f"{THRESHOLD_KEY}{slugs[rule.name]}": _threshold(topics, rule.name, slugs[rule.name])
+        for rule in config.rules
+        if rule.adjustable
+    }
     return {
         "alert": _alert_event(topics, list(slugs.values())),
         **rules,
@@ -50,9 +53,11 @@ def components_of(
         **_camera(topics),
         **picture_component(config.snapshots, topics),
         **_controls(topics),
+        **_silence(topics),
         **mutes,
-        **_health(topics),
-        **_counters(topics),
+        **thresholds,
+        **health(topics),
+        **counters(topics),
     }
 
 
@@ -70,24 +75,52 @@ def _controls(topics: Topics) -> dict[str, Component]:
             "p": "button",
             "name": "Reload configuration",
             "ic": "mdi:file-refresh",
-            **_CONFIG,
+            **CONFIG,
             "cmd_t": topics.command("reload"),
+        },
+    }
+
+
+def _silence(topics: Topics) -> dict[str, Component]:
+    """Return two ways to ask for an hour without alerts, and until when there are none."""
+    return {
+        "silence": {
+            "p": "switch",
+            "name": "Silence",
+            "ic": "mdi:bell-sleep",
+            "val_tpl": "{{ value_json.silenced }}",
+            "cmd_t": topics.command("silence"),
+        },
+        "silence_for_an_hour": {
+            "p": "button",
+            "name": "Silence for an hour",
+            "ic": "mdi:bell-sleep",
+            "cmd_t": topics.command("silence"),
+            "pl_prs": "ON",
+        },
+        "silenced_until": {
+            "p": "sensor",
+            "name": "Silenced until",
+            "dev_cla": "timestamp",
+            **DIAGNOSTIC,
+            "val_tpl": "{{ value_json.silenced_until }}",
         },
     }
 
 
 def _alert_event(topics: Topics, slugs: list[str]) -> Component:
     # An alert may wait in the outbox while its rule is renamed or removed. Home Assistant drops
-    # an event of a type that was not announced, so such an alert arrives as `other`.
-    known = json.dumps(slugs)
+    # an event of a type that was not announced, so such an alert arrives as `other`. The entity
+    # knows its types itself: a second list of them here would cost 45 bytes a rule.
     return {
         "p": "event",
         "name": "Alert",
         "ic": "mdi:bell-alert",
         "stat_t": topics.alert,
-        "evt_typ": list(dict.fromkeys([*slugs, OTHER_RULE])),
+        "evt_typ": [*slugs, OTHER_RULE, *NODE_EVENTS],
         "val_tpl": (
-            f"{{{{ (value_json if value_json.event_type in {known} else "
+            "{{ (value_json if value_json.event_type in "
+            "this.attributes.get('event_types', [value_json.event_type]) else "
             f"dict(value_json, event_type='{OTHER_RULE}')) | to_json }}}}"
         ),
     }
@@ -108,10 +141,25 @@ def _mute(topics: Topics, name: str, slug: str) -> Component:
     return {
         "p": "switch",
         "name": f"Mute {name}",
-        **_CONFIG,
+        **CONFIG,
         "~": topics.mute(slug),
         "stat_t": "~",
         "cmd_t": "~/set",
+    }
+
+
+def _threshold(topics: Topics, name: str, slug: str) -> Component:
+    return {
+        "p": "number",
+        "name": f"Threshold {name}",
+        **CONFIG,
+        "~": topics.threshold(slug),
+        "stat_t": "~",
+        "cmd_t": "~/set",
+        "min": LOWEST,
+        "max": HIGHEST,
+        "step": STEP,
+        "mode": "slider",
     }
 
 
@@ -121,7 +169,6 @@ def _camera(topics: Topics) -> dict[str, Component]:
             "p": "binary_sensor",
             "name": "Camera view",
             "dev_cla": "problem",
-            "stat_t": topics.state,
             "val_tpl": "{{ value_json.camera }}",
             "json_attr_t": topics.state,
             "json_attr_tpl": "{{ {'states': value_json.camera_states} | to_json }}",
@@ -131,8 +178,8 @@ def _camera(topics: Topics) -> dict[str, Component]:
             "name": "Motion",
             "ic": "mdi:motion",
             "unit_of_meas": "%",
-            **_MEASUREMENT,
-            **_DIAGNOSTIC,
+            **MEASUREMENT,
+            **DIAGNOSTIC,
             "stat_t": topics.motion,
         },
     }
@@ -146,7 +193,6 @@ def _seen(topics: Topics, activities: Iterable[str]) -> dict[str, Component]:
             "ic": "mdi:run",
             "dev_cla": "enum",
             "ops": list(dict.fromkeys([NO_ACTIVITY, *activities])),
-            "stat_t": topics.state,
             "val_tpl": "{{ value_json.activity }}",
         },
         "confidence": {
@@ -154,9 +200,8 @@ def _seen(topics: Topics, activities: Iterable[str]) -> dict[str, Component]:
             "name": "Confidence",
             "ic": "mdi:percent",
             "unit_of_meas": "%",
-            **_MEASUREMENT,
+            **MEASUREMENT,
             "sug_dsp_prc": 0,
-            "stat_t": topics.state,
             "val_tpl": "{{ value_json.confidence }}",
         },
         "last_alert": {
@@ -167,69 +212,4 @@ def _seen(topics: Topics, activities: Iterable[str]) -> dict[str, Component]:
             "val_tpl": "{{ value_json.at }}",
             "json_attr_t": topics.last_alert,
         },
-    }
-
-
-def _health(topics: Topics) -> dict[str, Component]:
-    return {
-        "problem": {
-            "p": "binary_sensor",
-            "name": "Problem",
-            "dev_cla": "problem",
-            **_DIAGNOSTIC,
-            "stat_t": topics.state,
-            "val_tpl": "{{ value_json.problem }}",
-            "json_attr_t": topics.state,
-            "json_attr_tpl": "{{ {'problems': value_json.problems} | to_json }}",
-        },
-        "started": {
-            "p": "sensor",
-            "name": "Started",
-            "dev_cla": "timestamp",
-            **_DIAGNOSTIC,
-            "stat_t": topics.state,
-            "val_tpl": "{{ value_json.started }}",
-        },
-        "version": {
-            "p": "sensor",
-            "name": "Version",
-            "ic": "mdi:tag",
-            **_DIAGNOSTIC,
-            "stat_t": topics.state,
-            "val_tpl": "{{ value_json.version }}",
-        },
-    }
-
-
-def _counters(topics: Topics) -> dict[str, Component]:
-    described: dict[str, Component] = {
-        "frames_per_second": {
-            "name": "Frame rate",
-            "unit_of_meas": "fps",
-            "sug_dsp_prc": 1,
-            **_MEASUREMENT,
-        },
-        "inference_ms": {
-            "name": "Inference time",
-            "dev_cla": "duration",
-            "unit_of_meas": "ms",
-            "sug_dsp_prc": 0,
-            **_MEASUREMENT,
-        },
-        "frames": {"name": "Frames", **_COUNTER, **_HIDDEN},
-        "skipped": {"name": "Frames skipped", **_COUNTER, **_HIDDEN},
-        "worker_restarts": {"name": "Worker restarts", **_COUNTER},
-        "pending": {"name": "Alerts waiting", **_MEASUREMENT},
-        "dropped": {"name": "Alerts dropped", **_COUNTER},
-    }
-    return {
-        key: {
-            "p": "sensor",
-            **description,
-            **_DIAGNOSTIC,
-            "stat_t": topics.heartbeat,
-            "val_tpl": f"{{{{ value_json.{key} }}}}",
-            "exp_aft": EXPIRE_AFTER_S,
-        }
-        for key, description in described.items()
     }

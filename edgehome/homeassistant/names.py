@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 OTHER_RULE = "other"
 """Event type of an alert whose rule is no longer in the config."""
+DISARMED, SILENCED, ALERTS_DROPPED = "disarmed", "silenced", "alerts_dropped"
+NODE_EVENTS = (DISARMED, SILENCED, ALERTS_DROPPED)
+"""Event types of what the node itself has to tell: no rule's."""
 
 _LONGEST_SLUG = 40
 _IDENTITY = re.compile(r"[a-z0-9_-]{1,64}")
@@ -42,24 +45,27 @@ def device_identity(device: DeviceConfig, machine_id: str) -> str:
 def rule_slugs(names: Iterable[str]) -> dict[str, str]:
     """Return a slug by rule name: `[a-z0-9_]`, at most 45 characters, each once.
 
-    A name that gives no slug of its own, or one that an earlier rule has, gets four hexadecimal
-    digits of the name's hash, so its slug does not depend on how many such rules there are.
+    A name that gives no slug of its own, or one that an earlier rule or an event of the node has,
+    gets four hexadecimal digits of the name's hash, so its slug does not depend on how many such
+    rules there are.
     """
     slugs: dict[str, str] = {}
+    taken = {"", OTHER_RULE, *NODE_EVENTS}
     for name in dict.fromkeys(names):
-        slug = slugify(name)
+        slug = plain = slugify(name)[:_LONGEST_SLUG].strip("_")
         digits = 4
-        while not slug or slug in slugs.values():
-            slug = f"{slugify(name) or 'rule'}_{_digest(name, digits)}"
+        while slug in taken:
+            slug = f"{plain or 'rule'}_{_digest(name, digits)}"
             digits += 1
         slugs[name] = slug
+        taken.add(slug)
     return slugs
 
 
 def slugify(text: str) -> str:
     """Return `text` in lower snake_case ASCII, accents dropped; empty when nothing is left."""
     plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "_", plain)[:_LONGEST_SLUG].strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 
 def _digest(text: str, digits: int) -> str:

@@ -12,7 +12,7 @@ from edgehome.homeassistant.topics import Topics
 from edgehome.types import Message, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from edgehome.types import Alert, CameraState, NearMiss, Problem
@@ -21,6 +21,8 @@ NO_ACTIVITY = "none"
 """What the Activity sensor says when nothing is going on."""
 MOTION_STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
 """Percent: what the Motion sensor says, always the nearest one below."""
+STATE_CHARACTERS = 255
+"""A longer state is unknown to Home Assistant."""
 ROUNDING = 1e-6
 """A hundredth is a hair less than 1 % once it has been a float32."""
 
@@ -37,11 +39,24 @@ class RuleStatus:
     """Its newest alert, if any is remembered."""
     last_near_miss: NearMiss | None = None
     """The last time that it came close, if any is remembered."""
+    threshold: float | None = None
+    """`above` of an adjustable rule, 0-1; None for any other."""
 
     @property
     def firing(self) -> bool:
         """Whether its sensor is on."""
         return self.state == "firing"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The newest version that is known to whoever updates this node."""
+
+    version: str
+    title: str = ""
+    """What it is called, for people; may be empty."""
+    url: str = ""
+    """Where its notes are: https, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,10 @@ class NodeStatus:
     rules: tuple[RuleStatus, ...] = ()
     """Every rule of the config, in the config's order: slugs depend on it."""
     mode: Mode = Mode.AWAY
+    silenced_until: datetime | None = None
+    """Wall clock with zone, until when no rule raises alerts; None while they do."""
+    release: Release | None = None
+    """The newest version that is known; None where nobody says."""
     motion: float | None = None
     """Part of the picture that moves, 0-1; None while nothing is seen."""
     camera: frozenset[CameraState] = frozenset()
@@ -79,6 +98,14 @@ class NodeStatus:
     """Alerts in the outbox that the home does not have yet."""
     dropped: int = 0
     """Alerts that the outbox had to give up, since the node started."""
+    ignored: int = 0
+    """Commands that were not obeyed, since the node started."""
+    frame_age_s: float | None = None
+    """Seconds since the last frame; None before the first."""
+    temperature: float | None = None
+    """Of the processor, in degrees Celsius; None where the machine does not say."""
+    throttled: bool | None = None
+    """Whether heat or a weak supply slows the processor down; None where nothing says."""
 
 
 def state_messages(
@@ -98,9 +125,12 @@ def state_messages(
         messages.append(_retained(topics.rule_attributes(slug), attributes))
         messages.append(_retained(topics.rule(slug), _on_off(on=rule.firing)))
         messages.append(_retained(topics.mute(slug), _on_off(on=rule.muted)))
+        if rule.threshold is not None:
+            messages.append(_retained(topics.threshold(slug), f"{rule.threshold:.4g}"))
     messages.append(_retained(topics.state, _state(status)))
     messages.append(_retained(topics.motion, _motion(status.motion)))
     messages.append(_retained(topics.mode, str(status.mode)))
+    messages.append(_retained(topics.update, _update(status)))
     return messages
 
 
@@ -117,6 +147,10 @@ def heartbeat(status: NodeStatus) -> Message:
         "worker_restarts": status.worker_restarts,
         "pending": status.pending,
         "dropped": status.dropped,
+        "ignored": status.ignored,
+        "frame_age_s": None if status.frame_age_s is None else round(status.frame_age_s),
+        "temperature": _rounded(status.temperature),
+        "throttled": None if status.throttled is None else _on_off(on=status.throttled),
     }
     return Message(Topics(status.identity).heartbeat, _json(counters), retain=False, qos=0)
 
@@ -152,8 +186,33 @@ def _state(status: NodeStatus) -> dict[str, object]:
             {"code": problem.code, "message": problem.message, "remedy": problem.remedy}
             for problem in status.problems
         ],
+        "problem_text": _problem_text(status.problems),
+        "silenced": _on_off(on=status.silenced_until is not None),
+        "silenced_until": (
+            status.silenced_until.isoformat(timespec="seconds") if status.silenced_until else None
+        ),
         "started": status.started_at.isoformat(timespec="seconds"),
         "version": status.version,
+    }
+
+
+def _problem_text(problems: Sequence[Problem]) -> str | None:
+    """Return the first problem with its remedy, and how many there are; None when all is well."""
+    if not problems:
+        return None
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    text, room = str(problems[0]), STATE_CHARACTERS - len(more)
+    return (text if len(text) <= room else text[: room - 3] + "...") + more
+
+
+def _update(status: NodeStatus) -> dict[str, object]:
+    """Return what Home Assistant's update entity reads; with nothing newer known, no update."""
+    release = status.release or Release(status.version)
+    return {
+        "installed_version": status.version,
+        "latest_version": release.version,
+        "title": release.title or "edgehome",
+        **({"release_url": release.url} if release.url else {}),
     }
 
 

@@ -79,6 +79,15 @@ class Topics:
         """Return the topic that is `ON` while the rule raises no alerts, retained."""
         return f"{self.base}/{mute_key(slug)}"
 
+    def threshold(self, slug: str) -> str:
+        """Return the topic of `above` of an adjustable rule, retained."""
+        return f"{self.base}/{threshold_key(slug)}"
+
+    @property
+    def update(self) -> str:
+        """The version that runs and the newest that is known, retained."""
+        return f"{self.base}/update"
+
     def command(self, key: str) -> str:
         """Return the topic on which Home Assistant asks the node to change `key`."""
         return f"{self.base}/{key}/set"
@@ -91,3 +100,8 @@ class Topics:
 def mute_key(slug: str) -> str:
     """Return what stands between base and `/set` in the command that mutes a rule."""
     return f"rule/{slug}/mute"
+
+
+def threshold_key(slug: str) -> str:
+    """Return what stands between base and `/set` in the command that sets a rule's threshold."""
+    return f"rule/{slug}/threshold"
