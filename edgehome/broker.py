@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,13 @@ CREDENTIAL = "mqtt-password"
 UNSUPPORTED_VERSION = (0x84, 0x01)
 """MQTT 5's reason code and that of an older broker; likewise below."""
 BAD_CREDENTIALS = (0x86, 0x87, 0x04, 0x05)
+
+NOT_YET_VALID, EXPIRED = 9, 10
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED; likewise below."""
+WRONG_NAME = (62, 64)
+"""X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH."""
+UNKNOWN_ISSUER = (2, 18, 19, 20, 21)
+"""No issuer at hand, or one that nobody here knows; 18 and 19 are signed by themselves."""
 
 
 def read_password(config: MqttConfig, environment: Mapping[str, str]) -> str | None:
@@ -93,12 +101,37 @@ def refusal(config: MqttConfig, reason: int, name: str) -> Problem:
     return Problem("broker_refused", message, remedy)
 
 
-def untrusted(config: MqttConfig, why: str) -> Problem:
+def untrusted(config: MqttConfig, error: ssl.SSLCertVerificationError) -> Problem:
     """Return the problem of a certificate that does not verify."""
+    why, remedy = error.verify_message.rstrip("."), "Check mqtt.ca_file and the broker's log."
+    if error.verify_code == NOT_YET_VALID:
+        # A Pi has no battery behind its clock: it boots in the past and waits for a time server.
+        why = f"it is not yet valid, and this device's clock says {time.strftime('%Y-%m-%d %H:%M')}"
+        remedy = (
+            "Wait until the clock is right, it is tried again; else enable time synchronisation: "
+            "timedatectl set-ntp true."
+        )
+    elif error.verify_code == EXPIRED:
+        why = f"it has expired by this device's clock, {time.strftime('%Y-%m-%d %H:%M')}"
+        remedy = "Check the clock, then renew the broker's certificate."
+    elif error.verify_code in WRONG_NAME:
+        why = f"it is not for the name or address {config.host}"
+        remedy = "Set mqtt.host to the name in the certificate, or make one for this name."
+    elif error.verify_code in UNKNOWN_ISSUER:
+        why = f"its issuer is not trusted here ({why})"
+        remedy = "Set mqtt.ca_file to the PEM file of the authority that signed it."
     return Problem(
-        "broker_certificate",
-        f"The certificate of {config.host} is not trusted: {why}.",
-        "Check mqtt.ca_file, that mqtt.host is the name in the certificate, and the clock.",
+        "broker_certificate", f"The certificate of {config.host} is refused: {why}.", remedy
+    )
+
+
+def no_tls(config: MqttConfig, error: ssl.SSLError) -> Problem:
+    """Return the problem of a port on which no TLS is spoken, or none that we can."""
+    return Problem(
+        "broker_no_tls",
+        f"What answers on {config.host}:{config.port} does not speak TLS with us: "
+        f"{error.reason or error}.",
+        "Set mqtt.port to the broker's TLS port, usually 8883; without TLS there, mqtt.tls: false.",
     )
 
 

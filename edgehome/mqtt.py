@@ -280,7 +280,9 @@ class Client:
         except EdgehomeError as error:
             return error.problem
         except ssl.SSLCertVerificationError as error:
-            return broker.untrusted(config, error.verify_message)
+            return broker.untrusted(config, error)
+        except ssl.SSLError as error:
+            return broker.no_tls(config, error)
         except OSError as error:
             return broker.unreachable(config, str(error))
         except Exception as error:  # noqa: BLE001  # whatever paho's parser raises on what is sent
