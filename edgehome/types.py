@@ -195,8 +195,8 @@ class NearMiss:
     """Wall clock with zone, of the frame on which it was closest."""
     rule: str
     reason: str
-    """Stable, lower_snake_case: `too_short`, `too_low`, `condition`, `muted`, `repeat_interval`,
-    `folded`, `disarmed`."""
+    """Stable, lower_snake_case: `too_short`, `too_low`, `condition`, `muted`, `silenced`,
+    `repeat_interval`, `folded`, `disarmed`."""
     message: str
     """Why, as a sentence for a person."""
     evidence: tuple[Evidence, ...] = ()

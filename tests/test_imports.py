@@ -96,6 +96,12 @@ ALLOWED = {
         "edgehome.labels", "edgehome.packs", "edgehome.sheet", "edgehome.junit",
         "edgehome.replay", "edgehome.ruletests",
     },
+    "edgehome.health": {"edgehome.types", "edgehome.homeassistant"},
+    "edgehome.silence": {"edgehome.statefile"},
+    "edgehome.thresholds": {"edgehome.config", "edgehome.statefile"},
+    "edgehome.announcer": {
+        "edgehome.types", "edgehome.config", "edgehome.homeassistant", "edgehome.statefile",
+    },
     "edgehome.wakeup": set(),
     "edgehome.memory": set(),
 }  # fmt: skip

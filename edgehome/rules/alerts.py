@@ -24,6 +24,8 @@ class Alerts:
         """Take what names alerts and the model's SHA-256."""
         self.model = model
         self.identify = identify
+        self.silent = False
+        """Whether no rule raises anything."""
         self.limit = Limit(config.alerts)
         self._config = config
         self._near_misses = near_misses
@@ -35,8 +37,9 @@ class Alerts:
             if not tracker.told:
                 self._near_misses.held_back(tracker, "repeat_interval", clock)
             return None
-        if tracker.muted:
-            self._near_misses.held_back(tracker, "muted", clock)
+        if tracker.muted or self.silent:
+            reason = "muted" if tracker.muted else "silenced"
+            self._near_misses.held_back(tracker, reason, clock)
             return None
         tracker.alerted(clock)
         if self.limit.passes(rule.name, clock.true_s):
@@ -49,7 +52,7 @@ class Alerts:
 
     def release(self, at: datetime, true_s: float) -> list[Alert]:
         """Return the alert that stands for those that were folded, when there is room for it."""
-        folded = self.limit.release(true_s)
+        folded = [] if self.silent else self.limit.release(true_s)
         if not folded:
             return []
         alert = summary(folded, self.identify(), at)

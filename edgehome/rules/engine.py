@@ -114,6 +114,12 @@ class RuleEngine:
             tracker.muted = muted
             self._anew.append(tracker)
 
+    def silence(self, *, silent: bool) -> None:
+        """Let all rules be judged without alerts, or with them again, mutes apart."""
+        if silent != self._alerts.silent:
+            self._alerts.silent = silent
+            self._anew = list(self._trackers)
+
     def statuses(self) -> tuple[RuleStatus, ...]:
         """Return how every rule stands, in the config's order."""
         return tuple(tracker.status() for tracker in self._trackers)
@@ -168,6 +174,7 @@ class RuleEngine:
         )
         engine.restore(self.memory(), gap_s=0.0)
         engine._clock.go_on(self._clock)
+        engine._alerts.silent = self._alerts.silent
         return engine
 
     def _begin(self) -> None:

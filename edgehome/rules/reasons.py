@@ -22,6 +22,7 @@ from edgehome.rules.words import asked_of, duration, name_of
 
 HELD_BACK = {
     "muted": "the rule was muted",
+    "silenced": "all rules were silenced for a time",
     "folded": "there had been as many alerts as `alerts: limit` allows: it was counted in one",
     "disarmed": "the home was disarmed",
 }
