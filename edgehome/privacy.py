@@ -125,13 +125,13 @@ def _inside(points: Points, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _draw(touched: NDArray[np.bool_], one: tuple[float, float], other: tuple[float, float]) -> None:
     """Mark every pixel that the line from one point to the other touches."""
     (x0, y0), (x1, y1) = sorted((one, other), key=lambda point: point[1])
-    rows, columns = touched.shape
+    rows = touched.shape[0]
     for row in range(max(0, ceil(y0) - 1), min(rows, floor(y1) + 1)):
         ends = [x0, x1]
         if y1 > y0:
             parts = ((min(max(side, y0), y1) - y0) / (y1 - y0) for side in (row, row + 1))
             ends = [x0 + part * (x1 - x0) for part in parts]
-        first, last = max(0, ceil(min(ends)) - 1), min(columns, floor(max(ends)) + 1)
+        first, last = max(0, ceil(min(ends)) - 1), max(0, floor(max(ends)) + 1)
         touched[row, first:last] = True
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "Square", "Whole", "jpeg"]
 
 
+LEAST_REACH = 4
+"""Pixels: bilinear scaling down spreads light over one neighbour and colour over three (measured);
+scaled up, colour reaches three pixels of the source."""
+
+
 class Square:
     """Cuts out the middle square and scales it, in FFmpeg; the cut goes first, it is the cheaper.
 
@@ -66,7 +71,7 @@ class Square:
         ]
         cut = (max(grid[0], cut[0] // grid[0] * grid[0]), max(grid[1], cut[1] // grid[1] * grid[1]))
         across, down = self._target[0] / cut[0], self._target[1] / cut[1]
-        reach = ceil(2 * max(1.0, across, down)) + 2
+        reach = max(LEAST_REACH, 2 + ceil(3 * max(across, down)))
         self._scaled = (-at[0] * across, -at[1] * down, width * across, height * down, reach)
         graph = Graph()
         source = graph.add_buffer(
