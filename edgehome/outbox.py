@@ -12,51 +12,29 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edgehome.outbox_file import close_file, error_code, grow, open_file
+from edgehome.outbox_entry import COLUMNS, Entry, OutboxFullError, refused
+from edgehome.outbox_file import close_file, grow, open_file
+from edgehome.outbox_plan import Pending
+from edgehome.outbox_room import MAX_BYTES, MAX_ROWS, Room
 from edgehome.types import OutboxError, Problem
+
+__all__ = ["Entry", "Outbox", "OutboxFullError"]
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = "seq, id, created_wall, payload, replay, severity, rule, folded"
 MEMORY = "rule memory"
 """The note in which the rules' memory lies."""
 NOTE = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One alert in the outbox."""
-
-    seq: int
-    """Order of raising, from 1; never used twice in a store. 0: not stored, the disk refuses."""
-    id: str
-    created_wall: float
-    """Seconds since 1970 on the wall clock when it was raised."""
-    payload: bytes
-    """A JSON object."""
-    replay: int = 0
-    """1: a copy went to the broker before and may have arrived."""
-    severity: str = "warning"
-    rule: str = ""
-    folded: int = 0
-    """Alerts of the same rule lost for want of room, for which this one stands too."""
-
-
-class OutboxFullError(OutboxError):
-    """Raised when there is no room; the outbox stays usable and what it has can be sent."""
-
-
-def _refused(error: Exception) -> OutboxError:
-    kind = OutboxFullError if error_code(error) == sqlite3.SQLITE_FULL else OutboxError
-    return kind(
-        "storage_failed",
-        f"The outbox cannot store alerts: {error}.",
-        "Check the disk or SD card: free space, and whether it has become read-only.",
-    )
+INSERT = (
+    "INSERT INTO alerts (id, created_wall, payload, severity, rule, first)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+SENT = "state = 'sent', sent_wall = ? WHERE seq = ? AND state = 'pending'"
+REOPENED = "state = 'pending', replay = 1 WHERE seq = ? AND state = 'sent'"
+ACKNOWLEDGED = "state = 'acknowledged' WHERE id = ?"
 
 
 class Outbox:
@@ -66,18 +44,26 @@ class Outbox:
     can still be read are kept. Methods raise OutboxError when the disk refuses.
     """
 
-    def __init__(self, path: Path, *, keep_sent: int = 2000, max_rows: int = 10_000) -> None:
-        """Assign; `keep_sent` rows stay after sending, for a broker that forgets."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep_sent: int = 2000,
+        max_rows: int = MAX_ROWS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        """Assign; `keep_sent` rows stay after sending, for a broker that forgets.
+
+        `max_bytes` is of payload.
+        """
         self._path = path
         self._keep_sent = keep_sent
-        self._max_rows = max_rows
+        self._bounds = (max_rows, max_bytes)
         self._connection: sqlite3.Connection
+        self._room: Room
+        self._wall_s = 0.0
         self.store = ""
         """Random name of this file, so that a cursor of another file is told apart."""
-        self.dropped_total: dict[str, int] = {}
-        """Alerts lost before they were sent, by reason, over the life of the file."""
-        self.pending_count = 0
-        self._sent_count = 0
         self.damage: Problem | None = None
         """Set when the file was found damaged on opening."""
 
@@ -86,18 +72,37 @@ class Outbox:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection, self.damage = open_file(self._path)
-            self._count()
+            (self.store,) = self._connection.execute("SELECT store FROM facts").fetchone()
+            self._room = Room(self._connection, *self._bounds)
         except (sqlite3.Error, OSError) as error:
-            raise _refused(error) from error
+            raise refused(error) from error
         return self
 
     def __exit__(self, *_: object) -> None:
         close_file(self._path, self._connection)
 
     @property
+    def pending_count(self) -> int:
+        """Alerts that the broker has not taken."""
+        return self._room.rows["pending"]
+
+    @property
+    def dropped_total(self) -> dict[str, int]:
+        """Alerts lost, by reason, over the life of the file.
+
+        `info` and `oldest` were lost unsent, `folded` are counted in the row of another alert,
+        `disk` could not be stored, `unacknowledged` were sent and the home never said it had them.
+        """
+        return dict(self._room.dropped)
+
+    @property
     def dropped(self) -> int:
-        """Alerts lost before they were sent, over the life of the file."""
-        return sum(self.dropped_total.values())
+        """Alerts lost, over the life of the file."""
+        return sum(self._room.dropped.values())
+
+    def await_acknowledgement(self, *, awaited: bool) -> None:
+        """Say whether the home acknowledges: sent alerts are no mere copies until it has."""
+        self._room.count_sent_as_lost = awaited
 
     def append(
         self,
@@ -111,6 +116,7 @@ class Outbox:
     ) -> int:
         """Store an alert and return its seq; the id of a stored one returns that one's seq.
 
+        In a full outbox it may be folded into an earlier one of its rule at once.
         `memory` is how the rules stand after it; both are committed, or neither is.
         """
         known = self._one("SELECT seq FROM alerts WHERE id = ?", alert_id)
@@ -142,6 +148,7 @@ class Outbox:
 
     def pending(self, *, after: int = 0, limit: int = 16) -> list[Entry]:
         """Return the unsent alerts with a seq above `after`, the oldest first."""
+        after = max(after, self._room.floor - 1)
         return self._entries(
             "WHERE state = 'pending' AND seq > ? ORDER BY seq LIMIT ?", after, limit
         )
@@ -157,44 +164,29 @@ class Outbox:
 
     def mark_sent(self, seqs: Sequence[int], wall_s: float) -> None:
         """Note that the broker took these; the newest `keep_sent` of the sent rows stay."""
+        self._wall_s = wall_s
         with self._transaction("NORMAL"):
-            for seq in seqs:
-                changed = self._connection.execute(
-                    "UPDATE alerts SET state = 'sent', sent_wall = ?"
-                    " WHERE seq = ? AND state = 'pending'",
-                    (wall_s, seq),
-                ).rowcount
-                self.pending_count -= changed
-                self._sent_count += changed
-            self._forget_sent(self._sent_count - self._keep_sent)
+            changed = self._set(SENT, seqs, wall_s)
+            self._room.changed("pending", "sent", changed)
+            self._forget_old()
 
     def acknowledge(self, alert_ids: Sequence[str]) -> int:
         """Note that the home has these; return how many it had not acknowledged before."""
+        total = 0
         with self._transaction("NORMAL"):
-            changed = sum(
-                self._connection.execute(
-                    "UPDATE alerts SET state = 'acknowledged'"
-                    " WHERE id = ? AND state IN ('pending', 'sent')",
-                    (alert_id,),
-                ).rowcount
-                for alert_id in alert_ids
-            )
-            if changed:
-                self._count()
-        return changed
+            for state in ("sent", "pending"):
+                changed = self._set(f"{ACKNOWLEDGED} AND state = '{state}'", alert_ids)
+                self._room.changed(state, "acknowledged", changed)
+                total += changed
+            self._forget_old()
+        return total
 
     def reopen(self, seqs: Sequence[int]) -> int:
         """Make these sent alerts pending again, as replays; return how many there were."""
         with self._transaction("NORMAL"):
-            changed = sum(
-                self._connection.execute(
-                    "UPDATE alerts SET state = 'pending', replay = 1"
-                    " WHERE seq = ? AND state = 'sent'",
-                    (seq,),
-                ).rowcount
-                for seq in seqs
-            )
-            self._count()
+            changed = self._set(REOPENED, seqs)
+            self._room.changed("sent", "pending", changed)
+            self._room.floor = min([self._room.floor, *seqs])
         return changed
 
     def sent(self, *, above: int, since_wall: float = 0.0) -> list[int]:
@@ -214,28 +206,43 @@ class Outbox:
 
     def cursor(self) -> int:
         """Return the highest seq up to which everything is sent, 0 when nothing is."""
-        first = self._one("SELECT min(seq) FROM alerts WHERE state = 'pending'")
-        if first is not None:
-            return first - 1
-        return self._one("SELECT seq FROM sqlite_sequence WHERE name = 'alerts'") or 0
+        first = self._one(
+            "SELECT seq FROM alerts WHERE state = 'pending' AND seq >= ? ORDER BY seq LIMIT 1",
+            self._room.floor,
+        )
+        last = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'alerts'") or 0
+        self._room.floor = last + 1 if first is None else first
+        return self._room.floor - 1
 
     def add_dropped(self, count: int) -> None:
-        """Count alerts that were lost before they could be stored."""
+        """Count alerts that were lost before they could be stored, because the disk refused."""
         with self._transaction("FULL"):
-            self._drop(count, "disk")
+            self._room.drop("disk", count)
 
     def _insert(self, row: tuple[str, float, bytes, str, str], memory: bytes | None) -> int:
+        _, self._wall_s, payload, severity, rule = row
         with self._transaction("FULL"):
-            self._make_room()
-            cursor = self._connection.execute(
-                "INSERT INTO alerts (id, created_wall, payload, severity, rule)"
-                " VALUES (?, ?, ?, ?, ?)",
-                row,
-            )
+            first = int(self._room.begins(rule, self._wall_s))
+            cursor = self._connection.execute(INSERT, (*row, first))
             if memory is not None:
                 self._connection.execute(NOTE, (MEMORY, memory))
-            self.pending_count += 1
-        return int(cursor.lastrowid or 0)
+            seq = int(cursor.lastrowid or 0)
+            self._room.added(Pending(seq, severity, rule, first), self._wall_s, len(payload))
+            self._room.trim()
+        return seq
+
+    def _set(self, change: str, keys: Sequence[object], *values: object) -> int:
+        """Bring rows from one state to another, a key each; return how many there were."""
+        query = f"UPDATE alerts SET {change}"  # noqa: S608
+        return sum(self._connection.execute(query, (*values, key)).rowcount for key in keys)
+
+    def _forget_old(self) -> None:
+        """Keep the newest `keep_sent` copies, or a few more: forgetting costs writes, too."""
+        excess = self._room.copies - self._keep_sent
+        if self._room.count_sent_as_lost:
+            excess = min(excess, self._room.rows["acknowledged"])
+        if excess > self._keep_sent // 16:
+            self._room.forget_copies(excess)
 
     def _find_room(self) -> bool:
         """Take more of the disk, or else forget sent alerts; False when neither can be."""
@@ -243,68 +250,36 @@ class Outbox:
             if grow(self._connection, self._path):
                 return True
         except (sqlite3.Error, OSError) as error:
-            raise _refused(error) from error
-        if not self._sent_count:
+            raise refused(error) from error
+        if not self._room.copies:
             return False
         logger.warning("the disk is full: sent alerts make room for new ones")
         with self._transaction("NORMAL"):
-            self._forget_sent(max(200, self._sent_count // 10))
+            self._room.forget_copies(max(200, self._room.copies // 10))
         return True
-
-    def _make_room(self) -> None:
-        """Keep the bound: sent rows go first, then the oldest pending ones, counted."""
-        excess = self.pending_count + self._sent_count + 1 - self._max_rows
-        self._forget_sent(min(excess, self._sent_count))
-        excess = self.pending_count + self._sent_count + 1 - self._max_rows
-        if excess > 0:
-            logger.error("the outbox is full: %d of the oldest unsent alerts are lost", excess)
-            self._forget("pending", excess)
-            self.pending_count -= excess
-            self._drop(excess, "oldest")
-
-    def _forget_sent(self, count: int) -> None:
-        """Forget what the home has, then what only the broker has."""
-        for state in ("acknowledged", "sent"):
-            if count > 0:
-                gone = self._forget(state, count)
-                self._sent_count -= gone
-                count -= gone
-
-    def _forget(self, state: str, count: int) -> int:
-        return self._connection.execute(
-            "DELETE FROM alerts WHERE seq IN"
-            " (SELECT seq FROM alerts WHERE state = ? ORDER BY seq LIMIT ?)",
-            (state, count),
-        ).rowcount
-
-    def _drop(self, count: int, reason: str) -> None:
-        self._connection.execute(
-            "INSERT INTO losses VALUES (?, ?)"
-            " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
-            (reason, count),
-        )
-        self.dropped_total[reason] = self.dropped_total.get(reason, 0) + count
 
     @contextmanager
     def _transaction(self, synchronous: str) -> Iterator[None]:
-        """Commit all or nothing; FULL waits for the disk, NORMAL does not."""
+        """Commit all or nothing, losses told; FULL waits for the disk, NORMAL does not."""
         try:
             self._connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._connection.execute("BEGIN IMMEDIATE")
             yield
+            if self._room.untold:
+                self._room.tell(self.store, self._wall_s)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error, OutboxError):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                self._count()
-            raise _refused(error) from error
+                self._room.count()
+            raise refused(error) from error
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
     def _one(self, query: str, *values: object) -> int | None:
         rows = self._all(query, *values)
@@ -317,10 +292,3 @@ class Outbox:
     def _note(self, name: str) -> object:
         rows = self._all("SELECT value FROM notes WHERE name = ?", name)
         return rows[0][0] if rows else None
-
-    def _count(self) -> None:
-        (self.store,) = self._connection.execute("SELECT store FROM facts").fetchone()
-        self.dropped_total = dict(self._connection.execute("SELECT reason, count FROM losses"))
-        counts = dict(self._connection.execute("SELECT state, count(*) FROM alerts GROUP BY state"))
-        self.pending_count = counts.get("pending", 0)
-        self._sent_count = counts.get("sent", 0) + counts.get("acknowledged", 0)

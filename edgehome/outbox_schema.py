@@ -29,7 +29,6 @@ CREATE TABLE alerts (
     first INTEGER NOT NULL DEFAULT 1,
     folded INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX waiting ON alerts (seq) WHERE state = 'pending';
 CREATE TABLE facts (store TEXT NOT NULL);
 CREATE TABLE losses (reason TEXT PRIMARY KEY, count INTEGER NOT NULL);
 CREATE TABLE notes (name TEXT PRIMARY KEY, value NOT NULL);
@@ -42,6 +41,7 @@ ALTER TABLE alerts ADD COLUMN first INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE alerts ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE losses (reason TEXT PRIMARY KEY, count INTEGER NOT NULL);
 INSERT INTO losses SELECT 'oldest', dropped FROM facts WHERE dropped > 0;
+DROP INDEX waiting;
 ALTER TABLE facts DROP COLUMN dropped;
 CREATE TABLE notes (name TEXT PRIMARY KEY, value NOT NULL);
 PRAGMA writable_schema = ON;

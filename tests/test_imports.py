@@ -21,7 +21,10 @@ OWNERS = {
     "flatbuffers": {"edgehome.movinet.graph"},
     "tflite_runtime": {"edgehome.recognizer.litert"},
     "paho": {"edgehome.mqtt"},
-    "sqlite3": {"edgehome.outbox", "edgehome.outbox_file", "edgehome.outbox_schema"},
+    "sqlite3": {
+        "edgehome.outbox", "edgehome.outbox_entry", "edgehome.outbox_file", "edgehome.outbox_room",
+        "edgehome.outbox_schema",
+    },
     "yaml": {"edgehome.config.document"},
     "ephem": {"edgehome.sun"},
     "inotify_simple": {"edgehome.filewatch"},
@@ -39,7 +42,13 @@ ALLOWED = {
         "edgehome.types", "edgehome.config", "edgehome.events", "edgehome.rules",
     },
     "edgehome.homeassistant": {"edgehome.types", "edgehome.config", "edgehome.homeassistant"},
-    "edgehome.outbox": {"edgehome.types", "edgehome.outbox_file"},
+    "edgehome.outbox": {
+        "edgehome.types", "edgehome.outbox_entry", "edgehome.outbox_file", "edgehome.outbox_plan",
+        "edgehome.outbox_room",
+    },
+    "edgehome.outbox_entry": {"edgehome.types", "edgehome.outbox_file"},
+    "edgehome.outbox_plan": {"edgehome.types"},
+    "edgehome.outbox_room": {"edgehome.types", "edgehome.outbox_plan"},
     "edgehome.outbox_file": {"edgehome.types", "edgehome.outbox_schema"},
     "edgehome.outbox_schema": set(),
     "edgehome.backoff": set(),
@@ -103,6 +112,8 @@ ALLOWED = {
         "edgehome.types", "edgehome.config", "edgehome.homeassistant", "edgehome.statefile",
     },
     "edgehome.wakeup": set(),
+    "edgehome.errands": set(),
+    "edgehome.safemode": {"edgehome.types", "edgehome.statefile"},
     "edgehome.memory": set(),
 }  # fmt: skip
 """A module or package and the modules of ours that it may import."""
@@ -113,7 +124,7 @@ COMPOSERS = {
     "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
-    "edgehome.reload",
+    "edgehome.reload", "edgehome.lasting",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
