@@ -1,0 +1,49 @@
+"""The supervisor as it ships, with a worker by script, telling which alerts were committed.
+
+`supervisor.py CONFIG STATE PYTHON FD`: PYTHON is what is run in Python's place for the worker. For
+every alert a line `id seq` goes to FD once `Outbox.append` has returned: from then on it is raised
+and must arrive. A line `- refused` stands for an append that the disk refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from edgehome import app, safemode
+from edgehome.outbox import Outbox
+from edgehome.types import OutboxError
+
+
+def tell_commits(descriptor: int) -> None:
+    """Have every return of `append` told."""
+    append = Outbox.append
+
+    def told(self: Outbox, alert_id: str, *rest: Any, **named: Any) -> int:
+        try:
+            seq = append(self, alert_id, *rest, **named)
+        except OutboxError:
+            os.write(descriptor, b"- refused\n")
+            raise
+        os.write(descriptor, f"{alert_id} {seq}\n".encode())
+        return seq
+
+    Outbox.append = told  # type: ignore[method-assign]
+
+
+def main() -> int:
+    config, state, python, descriptor = sys.argv[1:]
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    tell_commits(int(descriptor))
+    sys.executable = python
+    safemode.BAD_STARTS = sys.maxsize  # or a storm would soon meet a node at rest
+    return app.run(Path(config), Path(state))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

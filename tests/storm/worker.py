@@ -1,0 +1,102 @@
+"""A vision worker by script: every frame shows what every rule waits for, or it talks nonsense.
+
+Started in the worker's place, at the end of the same socket pair: `worker.py ... FD`. What it does
+comes in the environment: EDGEHOME_STORM_RATE, frames a second; EDGEHOME_STORM_NONSENSE, a seed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from array import array
+from datetime import datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from edgehome.messages import MAX_BYTES, Message, Probabilities, Ready, encode, places_of
+from edgehome.types import Scores
+
+LABELS = ("person", "fall", "fighting")
+PACKETS = 200
+"""Of nonsense, after which this worker ends as one does that a corrupt model hit."""
+
+
+def ready() -> Ready:
+    return Ready(LABELS, rate=5.0, sha256="0" * 64, runtime="script", degraded=None)
+
+
+def scores(frame: int, value: float = 1.0) -> Scores:
+    return Scores(
+        time_s=time.monotonic(),
+        at=datetime.now().astimezone(),
+        probabilities=Probabilities(places_of(LABELS), array("f", [value] * len(LABELS))),
+        frame=frame,
+        skipped=0,
+        inference_ms=1.0,
+        warm=1.0,
+        motion=0.1,
+        still=False,
+        camera=frozenset(),
+    )
+
+
+def spoilt(packet: bytes, chance: random.Random) -> bytes:
+    """Return a packet that is none, or perhaps one with other words in it."""
+    kind = chance.randrange(6)
+    if kind == 0:
+        return chance.randbytes(chance.randrange(1, 4096))
+    if kind == 1:
+        return packet[: chance.randrange(1, len(packet))]
+    if kind == 2:
+        return b"[" * chance.randrange(1, 100_000)
+    if kind == 3:
+        number = chance.choice([b"NaN", b"1e999", b"-1", b"null", b'""', b"[]", b"9" * 4000])
+        return packet.replace(b"1.0", number)
+    if kind == 4:
+        return packet + chance.randbytes(chance.randrange(1, 64))
+    changed = bytearray(packet)
+    for _ in range(chance.randrange(1, 8)):
+        changed[chance.randrange(len(changed))] = chance.randrange(256)
+    return bytes(changed)
+
+
+def main() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # go with the supervisor, as the real worker does
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with socket.socket(fileno=int(sys.argv[-1])) as channel:
+        channel.recv(MAX_BYTES)
+        if seed := os.environ.get("EDGEHOME_STORM_NONSENSE"):
+            chatter(channel, random.Random(f"{seed} {os.getpid()}"))
+        else:
+            watch(channel, 1 / float(os.environ.get("EDGEHOME_STORM_RATE", "20")))
+
+
+def watch(channel: socket.socket, period_s: float) -> None:
+    channel.send(encode(ready()))
+    frame = 0
+    while True:
+        frame += 1
+        channel.send(encode(scores(frame)))
+        time.sleep(period_s)
+
+
+def chatter(channel: socket.socket, chance: random.Random) -> None:
+    """Begin well more often than not, then spoil what is said."""
+    said: list[Message] = [ready(), scores(1), scores(2, 0.0)]
+    if chance.random() < 0.7:
+        channel.send(encode(ready()))
+    for _ in range(PACKETS):
+        packet = encode(chance.choice(said))
+        channel.send(spoilt(packet, chance) if chance.random() < 0.2 else packet)
+        time.sleep(chance.uniform(0, 0.002))
+    os.kill(os.getpid(), chance.choice([signal.SIGSEGV, signal.SIGKILL]))
+
+
+if __name__ == "__main__":
+    main()
