@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgehome.backoff import BackOff
-from edgehome.delivery.backlog import WINDOW, Backlog, Raised
+from edgehome.delivery.backlog import WINDOW, Backlog
 from edgehome.delivery.birth import HOLD_S, LOOK_BACK_S, Birth
 from edgehome.delivery.body import alert_body, alert_content
+from edgehome.delivery.storage import Raised
 from edgehome.outbox import Entry
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def backlog(tmp_path: Path) -> Iterator[Backlog]:
     for number in range(1, 41):
         backlog.add(Raised(f"a{number}", b"{}", 1000.0))
     assert len(backlog.step(0.0, 1000.0)) == 40
-    backlog.connected()
+    backlog.connected(0.0)
     yield backlog
     backlog.close()
 
@@ -127,7 +128,7 @@ def test_alerts_in_flight_when_the_connection_ends_are_sent_again_as_replays(
 ) -> None:
     take_all(backlog, 0.0)
     backlog.disconnected()
-    backlog.connected()
+    backlog.connected(0.0)
     entry = backlog.take(0.0)
     assert entry is not None
     assert (entry.seq, backlog.is_copied(entry)) == (1, True)
@@ -140,7 +141,7 @@ def test_an_alert_that_is_itself_at_fault_does_not_hold_up_the_others(backlog: B
     backlog.acknowledge(2, 0, 0.0)
     assert take_all(backlog, 0.0)[0] == 3
     backlog.disconnected()
-    backlog.connected()
+    backlog.connected(0.0)
     assert take_all(backlog, 0.0) == [1]
 
 

@@ -42,6 +42,11 @@ class Birth:
         self._back_s = inf
         self._greet_s = inf
 
+    @property
+    def away(self) -> bool:
+        """Whether Home Assistant said that it went, and nothing since."""
+        return self._away
+
     def holding(self, now_s: float) -> bool:
         """Say whether alerts have to wait for Home Assistant."""
         return self._away and now_s < self._held_until_s

@@ -1,0 +1,168 @@
+"""Where alerts are kept: in the outbox on disk, and in memory while the disk refuses them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from edgehome.backoff import BackOff
+from edgehome.outbox import Entry, Outbox, OutboxFullError
+from edgehome.types import OutboxError, Problem
+
+logger = logging.getLogger(__name__)
+
+ALERT_BYTES = 16384
+RING = 64
+"""Alerts kept in memory while the disk refuses them."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alert as the supervisor handed it in."""
+
+    id: str
+    payload: bytes
+    wall_s: float
+    """Seconds since 1970 on the wall clock."""
+    severity: str = "warning"
+    rule: str = ""
+    memory: bytes | None = None
+    """How the rules stand after it; it is stored with the alert or not at all."""
+
+
+def raised(
+    alert_id: str, payload: Mapping[str, object], wall_s: float, *, memory: bytes | None = None
+) -> Raised:
+    """Return an alert to store; raises ValueError for no JSON or more than 16 KiB of it."""
+    content = json.dumps(dict(payload), allow_nan=False).encode()
+    if len(content) > ALERT_BYTES:
+        raise ValueError(f"the payload of alert {alert_id} has {len(content)} bytes")
+    severity, rule = str(payload.get("severity", "warning")), str(payload.get("rule", ""))
+    return Raised(alert_id, content, wall_s, severity, rule, memory)
+
+
+class Storage:
+    """Owns the outbox, the ring in front of it, and what is wrong with the disk."""
+
+    def __init__(self, path: Path, *, jitter: Callable[[float, float], float]) -> None:
+        """Assign; `open` opens the outbox at `path`."""
+        self._path = path
+        self._outbox: Outbox | None = None
+        self._ring: deque[Raised] = deque()
+        self._ring_dropped = 0
+        self._back_off = BackOff(jitter)
+        self._damage: Problem | None = None
+        self._fault: Problem | None = None
+        self.raised = 0
+        """Alerts committed, or stored before under the same id, since the start."""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What keeps alerts from being stored."""
+        return [problem for problem in (self._damage, self._fault) if problem]
+
+    @property
+    def pending(self) -> int:
+        """Alerts that the outbox has as unsent, and those in memory."""
+        return (self._outbox.pending_count if self._outbox else 0) + len(self._ring)
+
+    @property
+    def dropped(self) -> int:
+        """Alerts lost for want of room, over the life of the outbox."""
+        return self._ring_dropped + (self._outbox.dropped if self._outbox else 0)
+
+    @property
+    def store(self) -> str:
+        """The outbox's own name."""
+        return self._outbox.store if self._outbox else ""
+
+    @property
+    def until_s(self) -> float:
+        """Monotonic seconds before which the disk is not to be tried again."""
+        return self._back_off.until_s
+
+    def rests(self, now_s: float) -> bool:
+        """Say whether the disk failed, and is left alone for a while."""
+        return bool(self._fault) and now_s < self._back_off.until_s
+
+    def add(self, alert: Raised) -> None:
+        """Take an alert; `keep` stores it. Without a disk the oldest in memory give way."""
+        self._ring.append(alert)
+        while len(self._ring) > RING and self._fault:
+            lost = self._ring.popleft()
+            self._ring_dropped += 1
+            logger.error("alert %s is lost: the disk refuses it and the memory is full", lost.id)
+
+    def open(self) -> Outbox:
+        """Return the outbox; raises OutboxError when the disk refuses."""
+        if self._outbox is None:
+            self._outbox = Outbox(self._path).__enter__()
+            self._damage = self._outbox.damage or self._damage
+        return self._outbox
+
+    def keep(self, outbox: Outbox) -> Iterator[Entry]:
+        """Commit what waits in memory, and yield each; raises OutboxError when the disk refuses."""
+        while self._ring:
+            alert = self._ring[0]
+            seq = outbox.append(
+                alert.id,
+                alert.payload,
+                alert.wall_s,
+                severity=alert.severity,
+                rule=alert.rule,
+                memory=alert.memory,
+            )
+            self._ring.popleft()
+            self.raised += 1
+            yield Entry(seq, alert.id, alert.wall_s, alert.payload)
+        if self._ring_dropped:
+            outbox.add_dropped(self._ring_dropped)
+            self._ring_dropped = 0
+
+    def refused(self) -> list[Entry]:
+        """Return the alerts that the disk refuses, with the seq 0."""
+        ring = self._ring if self._fault else ()
+        return [Entry(0, alert.id, alert.wall_s, alert.payload) for alert in ring]
+
+    def forget(self, alert_id: str) -> None:
+        """Drop an alert that was sent from memory."""
+        self._ring = deque(alert for alert in self._ring if alert.id != alert_id)
+
+    def failed(self, error: OutboxError, now_s: float) -> None:
+        """Note that the disk refused, and leave it alone for a while."""
+        if self._fault is None:
+            logger.error("%s", error)
+        self._fault = error.problem
+        self._back_off.fail(now_s)
+        if not isinstance(error, OutboxFullError):
+            self.close()  # the next `open` checks and, if need be, replaces the file
+
+    def works(self) -> None:
+        """Note that the disk took everything."""
+        if self._fault:
+            logger.info("the outbox stores alerts again")
+        self._fault = None
+        self._back_off.succeed()
+
+    def ask(self, question: Callable[[Outbox], Answer], otherwise: Answer) -> Answer:
+        """Ask the outbox; a disk that fails shows in `problems` at the next write."""
+        if self._outbox is None:
+            return otherwise
+        try:
+            return question(self._outbox)
+        except OutboxError as error:
+            logger.warning("%s", error)
+            return otherwise
+
+    def close(self) -> None:
+        """Close the outbox."""
+        if self._outbox:
+            self._outbox.__exit__()
+            self._outbox = None
