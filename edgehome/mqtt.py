@@ -163,7 +163,7 @@ class Session:
         with suppress(OSError):
             self._wake_writer.send(b"\0")
 
-    def serve(self, stop: threading.Event) -> Problem | None:
+    def serve(self, stop: threading.Event, vouched: Callable[[], bool]) -> Problem | None:
         """Connect and move packets until the connection ends; return why, None after a goodbye.
 
         Raises OSError when there is no connection to be had, EdgehomeError for a bad setting.
@@ -182,6 +182,8 @@ class Session:
             config.host, config.port, KEEPALIVE_S, clean_start=True, properties=properties
         )
         while not stop.is_set() and (peer := client.socket()) is not None:
+            if not vouched():
+                peer.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]  # the will goes out
             self._turn(peer)
         if self._leaving:
             return None
@@ -216,7 +218,7 @@ class Session:
 
 
 class Client:
-    """Keeps one session with the broker alive for ever; `with` starts and joins its thread."""
+    """Keeps one session alive for ever, while `vouched` says so; `with` starts its thread."""
 
     def __init__(
         self,
@@ -227,12 +229,14 @@ class Client:
         events: SimpleQueue[Any],
         clock: Callable[[], float],
         jitter: Callable[[float, float], float],
+        vouched: Callable[[], bool] = lambda: True,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Assign; `clock` gives monotonic seconds, `jitter(a, b)` a number between the two."""
         self._config = config
         self._events = events
         self._clock = clock
+        self._vouched = vouched
         self._backoff = BackOff(jitter)
         self._client_id = client_id
         self._will = will
@@ -256,7 +260,9 @@ class Client:
             logger.warning("the network thread is still looking for %s", self._config.host)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(0.0 if self._vouched() else 1.0):
+            if not self._vouched():
+                continue
             since_s = self._clock()
             problem = self._attempt()
             self._events.put(Lost(problem))
@@ -273,8 +279,11 @@ class Client:
         """Hold one session, and return why it ended."""
         config = self._config
         try:
-            with self._new_session() as session:
-                problem = session.serve(self._stop)
+            self._session = Session(
+                config, self._client_id, self._will, self._events, self._environment
+            )
+            with self._session as session:
+                problem = session.serve(self._stop, self._vouched)
                 self._short_lives += session.accepted
                 return broker.judge(config, problem, self._short_lives)
         except EdgehomeError as error:
@@ -289,12 +298,6 @@ class Client:
             return broker.unreachable(config, f"what answers there does not speak MQTT ({error!r})")
         finally:
             self._session = None
-
-    def _new_session(self) -> Session:
-        self._session = Session(
-            self._config, self._client_id, self._will, self._events, self._environment
-        )
-        return self._session
 
     def _tell(self, problem: Problem) -> None:
         """Warn once for each new reason; repeats are for debugging."""
