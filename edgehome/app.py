@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import selectors
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,35 +18,25 @@ from edgehome.configfile import Loaded, load
 from edgehome.confinement import guard_supervisor
 from edgehome.delivery import Delivery
 from edgehome.filewatch import FileWatch
-from edgehome.history import History, read_history
+from edgehome.history import read_history
 from edgehome.homeassistant import Mute, SetMode
-from edgehome.node import Node
+from edgehome.lasting import Lasting, lasting_parts
+from edgehome.node import Node, sun_over
 from edgehome.quarantine import Quarantine
 from edgehome.reboot import Reboot
 from edgehome.reload import Reloader, only_rules_differ
-from edgehome.rulememory import Clocks, RuleMemory, boot_id
-from edgehome.statefile import FileWriter, StateFile, write_atomically
+from edgehome.rulememory import boot_id
+from edgehome.safemode import HEALTHY_S, REST_S, SAFE_MODE, StartCount
+from edgehome.statefile import StateFile, write_atomically
 from edgehome.supervisor import Outcome, Supervisor
 from edgehome.types import Mode, Problem
 from edgehome.vision import Vision, watched
-from edgehome.wakeup import Wakeup
 
 MACHINE_ID = Path("/etc/machine-id")
+VOUCH_S = 60.0
+"""Without a turn of the loop or of delivery for so long, the connection is dropped."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """What goes on when a reload makes everything else anew."""
-
-    state: Path
-    """The state folder."""
-    wakeup: Wakeup
-    saves: FileWatch
-    memory: StateFile
-    rules: RuleMemory
-    history: History
 
 
 def run(config_file: Path, state: Path) -> int:
@@ -57,35 +47,37 @@ def run(config_file: Path, state: Path) -> int:
     """
     guard_supervisor()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Watched before it is read: what is saved in between is not missed.
-    with FileWatch(config_file, time.monotonic) as saves:
+    with (
+        StartCount(state / "starts.json", boot=boot_id(), clock=time.monotonic) as starts,
+        # Watched before it is read: what is saved in between is not missed.
+        FileWatch(config_file, time.monotonic) as saves,
+    ):
         loaded = load(config_file, state)
         reloader = Reloader(config_file, state, loaded)
-        with _lasting(state, saves) as lasting:
+        rest_s = REST_S if starts.too_many else 0.0
+        with lasting_parts(state, starts, saves) as lasting:
             while True:
-                app = App(loaded, lasting, reloader)
+                app = App(loaded, lasting, reloader, rest_s=rest_s)
                 if app.run() is Outcome.STOP:
                     systemd.notify("STOPPING=1")
                     return 0
-                loaded = Loaded(app.config)
-
-
-@contextmanager
-def _lasting(state: Path, saves: FileWatch) -> Iterator[Lasting]:
-    with FileWriter() as writer, History(state) as history, Wakeup() as wakeup:
-        memory = StateFile(state / "state.json", writer)
-        memory.load()
-        clocks = Clocks(time.monotonic, time.time, boot_id())
-        rules = RuleMemory(state / "rules.json", writer, clocks)
-        yield Lasting(state, wakeup, saves, memory, rules, history)
+                loaded, rest_s = Loaded(app.config), 0.0
 
 
 class App:
     """One run of the parts, for one configuration of camera, model and broker."""
 
-    def __init__(self, loaded: Loaded, lasting: Lasting, reloader: Reloader) -> None:
+    def __init__(
+        self, loaded: Loaded, lasting: Lasting, reloader: Reloader, *, rest_s: float = 0.0
+    ) -> None:
+        """Take the parts; `rest_s` is how long camera and model rest first: safe mode."""
         self._lasting = lasting
         self._reloader = reloader
+        self._rest_s = rest_s
+        self._healthy_s = time.monotonic() + rest_s + HEALTHY_S
+        self._turned_s = time.monotonic()
+        self._outcome: Outcome | None = None
+        self._ended = False
         self.config = loaded.config
         self.identity = homeassistant.device_identity(loaded.config.device, machine_id())
         self.node = Node(
@@ -99,51 +91,66 @@ class App:
             self.node.restore(remembered.memory, gap_s=remembered.gap_s)
         self.node.recall(read_history(lasting.state))
         self.node.report("config", loaded.problem)
+        self.node.report("safe_mode", SAFE_MODE if rest_s else None)
 
     def run(self) -> Outcome:
         """Run until a stop, or a reload that takes more than new rules."""
         with self._parts() as supervisor:
-            return supervisor.run(
+            outcome = supervisor.run(
                 lambda key, payload: self._obey(key, payload, supervisor),
                 lambda: self._turn(supervisor),
                 lambda: self._lasting.saves.deadline_s,
             )
+            self._ended = True
+            return outcome
 
     @contextmanager
     def _parts(self) -> Iterator[Supervisor]:
         lasting = self._lasting
         with ExitStack() as stack:
-            self._delivery = stack.enter_context(
-                Delivery(
-                    mqtt=self.config.mqtt,
-                    base=homeassistant.Topics(self.identity).base,
-                    outbox=lasting.state / "outbox.db",
-                    on_command=lasting.wakeup.put,
-                )
+            self._delivery = Delivery(
+                mqtt=self.config.mqtt,
+                base=homeassistant.Topics(self.identity).base,
+                outbox=lasting.state / "outbox.db",
+                on_command=lasting.wakeup.put,
+                vouched=self._vouched,
             )
+            stack.enter_context(self._delivery)
             self._announce()
             selector = stack.enter_context(selectors.DefaultSelector())
             selector.register(lasting.wakeup, selectors.EVENT_READ)
+            selector.register(lasting.errands, selectors.EVENT_READ)
             if lasting.saves.fileno() >= 0:
                 selector.register(lasting.saves, selectors.EVENT_READ)
-            vision = Vision(
+            self._vision = Vision(
                 self.config,
                 selector=selector,
+                errands=lasting.errands,
                 quarantine=Quarantine(lasting.memory),
                 reboot=Reboot(lasting.state / "reboot-requested", lasting.memory, time.time),
                 report=self.node.report,
                 clock=time.monotonic,
+                rest_s=self._rest_s,
             )
             yield Supervisor(
                 self.node,
-                vision=vision,
+                vision=self._vision,
                 delivery=self._delivery,
                 wakeup=lasting.wakeup,
+                errands=lasting.errands,
                 rules=lasting.rules,
                 history=lasting.history,
                 selector=selector,
                 clock=time.monotonic,
             )
+
+    def _vouched(self) -> bool:
+        """Return whether the node works; asked on the network thread, which outlives a hang.
+
+        It would keep the connection up, and the home be told `online`, while nobody watches.
+        """
+        turned_s = min(self._turned_s, self._delivery.status().progress_s)
+        return time.monotonic() - turned_s < VOUCH_S
 
     def _announce(self) -> None:
         """Publish what Home Assistant is to make of us, and take back what we no longer are."""
@@ -189,31 +196,53 @@ class App:
             self.node.mute(name, muted=command.muted)
 
     def _turn(self, supervisor: Supervisor) -> Outcome | None:
+        self._turned_s = time.monotonic()
         wakeup = self._lasting.wakeup
         if wakeup.stop_requested:
             return Outcome.STOP
+        self._watch_health()
         saved = self._lasting.saves.saved()
         if wakeup.reload_requested:
             wakeup.reload_requested = False
-            return self._reload(self._reloader.by_request, supervisor)
-        if saved:
-            return self._reload(self._reloader.by_save, supervisor)
-        return None
+            self._read(self._reloader.by_request, supervisor)
+        elif saved:
+            self._read(self._reloader.by_save, supervisor)
+        return self._outcome
 
-    def _reload(
-        self, take: Callable[[], Config | Problem], supervisor: Supervisor
-    ) -> Outcome | None:
-        """Take over a new file if it is right; go on with the old rules if it is not."""
+    def _watch_health(self) -> None:
+        """End safe mode when the first worker starts; strike bad starts off after a good one."""
+        if self._rest_s and not self._vision.resting:
+            logger.info("safe mode is over")
+            self._rest_s = 0.0
+            self.node.report("safe_mode", None)
+            self._lasting.errands.put(self._lasting.starts.forgive, lambda _: None)
+        if time.monotonic() >= self._healthy_s:
+            self._healthy_s = math.inf
+            self._lasting.errands.put(self._lasting.starts.forgive, lambda _: None)
+
+    def _read(self, take: Callable[[], Config | Problem], supervisor: Supervisor) -> None:
+        """Have the file read; the loop goes on meanwhile."""
         systemd.notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        outcome = None
-        taken = take()
+
+        def read() -> Config | Problem:
+            taken = take()
+            if isinstance(taken, Config):
+                sun_over(taken.location)  # it is imported from the disk at its first use
+            return taken
+
+        self._lasting.errands.put(read, lambda taken: self._taken(taken, supervisor))
+
+    def _taken(self, taken: Config | Problem, supervisor: Supervisor) -> None:
+        """Take over a new file if it is right; go on with the old rules if it is not."""
+        if self._ended:  # it was read while a reload made everything anew
+            self._lasting.wakeup.reload_requested = True
+            return
         if isinstance(taken, Problem):
             self.node.report("config", taken)
         else:
-            outcome = self._use(taken)
+            self._outcome = self._use(taken) or self._outcome
         supervisor.begin_anew()
         systemd.notify("READY=1")
-        return outcome
 
     def _use(self, config: Config) -> Outcome | None:
         """Go on with new rules; ask for new parts where the file names other ones."""

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum, auto
+from math import inf
 
 START_S = 60.0
 """Seconds from the start to the first frame: a Zero 2 W needs many to import and to load."""
 RESULT_S = 5.0
 """Seconds from one result to the next, after the first."""
+LATE_S = 1.0
+"""When its keeper comes so late it was itself held up, and the worker is given its time anew."""
 TERMINATE_S = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 UNKILLABLE_S = 5.0
@@ -36,37 +39,62 @@ class Action(Enum):
     TERMINATE = auto()
     KILL = auto()
     REPORT_STUCK = auto()
+    REPORT_SLOW = auto()
 
 
 class Rung(Enum):
     """Where on the ladder the worker is."""
 
     WAITING = auto()
+    STARTING = auto()
     RUNNING = auto()
     TERMINATING = auto()
     KILLING = auto()
     STUCK = auto()
 
 
+_DUE = {
+    Rung.WAITING: (Rung.STARTING, START_S, Action.START),
+    Rung.STARTING: (Rung.STARTING, inf, Action.REPORT_SLOW),
+    Rung.TERMINATING: (Rung.KILLING, UNKILLABLE_S, Action.KILL),
+    Rung.KILLING: (Rung.STUCK, inf, Action.REPORT_STUCK),
+    Rung.STUCK: (Rung.STUCK, inf, Action.NOTHING),
+}
+"""By rung: where its deadline leads, the seconds there, and what is to be done."""
+
+
 class Ladder:
     """One worker's way from rung to rung."""
 
     def __init__(self, now_s: float) -> None:
+        """Begin at `now_s`, which may be later: the first worker is due then."""
         self.rung = Rung.WAITING
         self.restarts = 0
         self._failures = 0
         self._deadline_s = now_s
         self._first_result_s: float | None = None
+        self._excused = False
 
     @property
     def deadline_s(self) -> float:
-        """When `step` has something to do if nothing else happens; infinite on the last rung."""
+        """When `step` has something to do if nothing else happens; infinite once it is told."""
         return self._deadline_s
+
+    def overdue(self, now_s: float) -> bool:
+        """Return whether a step that was due was not made: then nobody keeps the worker."""
+        return now_s - self._deadline_s > LATE_S
+
+    def hurry(self, now_s: float) -> None:
+        """Let a worker that is waited for start now, and the next pauses be short."""
+        self._failures = 0
+        if self.rung is Rung.WAITING:
+            self._deadline_s = now_s
 
     def started(self, now_s: float) -> None:
         """Note that a worker runs from now on."""
         self._go(Rung.RUNNING, now_s + START_S)
         self._first_result_s = None
+        self._excused = False
 
     def result(self, now_s: float) -> None:
         """Note a sign of work: a frame that was processed."""
@@ -77,6 +105,7 @@ class Ladder:
         if now_s - self._first_result_s >= HEALTHY_S:
             self._failures = 0
         self._deadline_s = now_s + RESULT_S
+        self._excused = False
 
     def exited(self, now_s: float, *, expected: bool = False) -> float:
         """Note that the worker is gone; return the seconds until the next one starts."""
@@ -99,17 +128,19 @@ class Ladder:
         """Return what is to be done at this moment, and move to the rung after it."""
         if now_s < self._deadline_s:
             return Action.NOTHING
-        if self.rung is Rung.WAITING:
-            return Action.START
         if self.rung is Rung.RUNNING:
-            return self.stop(now_s)
-        if self.rung is Rung.TERMINATING:
-            self._go(Rung.KILLING, now_s + UNKILLABLE_S)
-            return Action.KILL
-        if self.rung is Rung.KILLING:
-            self._go(Rung.STUCK, float("inf"))
-            return Action.REPORT_STUCK
-        return Action.NOTHING
+            return self._judge(now_s)
+        rung, wait_s, action = _DUE[self.rung]
+        self._go(rung, now_s + wait_s)
+        return action
+
+    def _judge(self, now_s: float) -> Action:
+        """End a silent worker; once, not when it was its keeper who was away."""
+        if self.overdue(now_s) and not self._excused:
+            self._excused = True
+            self._deadline_s = now_s + RESULT_S
+            return Action.NOTHING
+        return self.stop(now_s)
 
     def _go(self, rung: Rung, deadline_s: float) -> None:
         self.rung = rung

@@ -28,7 +28,10 @@ class Reboot:
         self._wall_s = wall_s
 
     def request(self, *, allowed: bool) -> str:
-        """Ask for a reboot if that may be; return what the owner is to do or to expect."""
+        """Ask for a reboot if that may be; return what the owner is to do or to expect.
+
+        Waits for the disk: not for the loop's own thread.
+        """
         if not allowed:
             return "Switch the Pi off and on; `allow_reboot` lets it do so by itself."
         now_s = self._wall_s()

@@ -13,6 +13,7 @@ from enum import Enum, auto
 
 from edgehome import homeassistant, systemd
 from edgehome.delivery import Delivery
+from edgehome.errands import Errands
 from edgehome.explain import explain_alert
 from edgehome.history import History
 from edgehome.messages import Ready, Snapshot
@@ -30,6 +31,8 @@ IDLE_S = 2.0
 """The rules are told that no frame comes after so long, and each second from then on."""
 FIRST_S = 30.0
 """The first frame is waited for so long: after that the rules forget what was before anyway."""
+LONG_TURN_S = 0.1
+"""A turn that takes longer is logged, when none before it took as long."""
 DELIVERY_TURN_S = 30.0
 """Seconds without a turn of the delivery thread after which systemd is not reassured."""
 
@@ -53,6 +56,7 @@ class Supervisor:
         vision: Vision,
         delivery: Delivery,
         wakeup: Wakeup,
+        errands: Errands,
         rules: RuleMemory,
         history: History,
         selector: selectors.BaseSelector,
@@ -65,11 +69,13 @@ class Supervisor:
         self._vision = vision
         self._delivery = delivery
         self._wakeup = wakeup
+        self._errands = errands
         self._selector = selector
         self._clock = clock
         self._watchdog_s = systemd.watchdog_interval_s()
         self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
         self._ready = False
+        self._longest_s = 0.0
         self._frame_s: float | None = None
         self._heard_s = clock()
         self._idle_s = 0.0
@@ -90,20 +96,36 @@ class Supervisor:
         try:
             while True:
                 self._selector.select(self._timeout_s(due_s()))
-                for key, payload in self._wakeup.drain():
-                    on_command(key, payload)
-                    self.refresh()
-                self._hear()
-                self._wait_for_frames()
-                self._vision.climb()
-                self._tell()
-                if outcome := on_turn():
+                began_s = self._clock()
+                outcome = self._turn(on_command, on_turn)
+                self._measure(self._clock() - began_s)
+                if outcome:
                     return outcome
         finally:
+            logger.info("the longest turn of the loop took %.1f ms", self._longest_s * 1000)
             if self._frame_s is not None:
                 self.keep_rules()
             self._vision.stop()
             self.node.worker_gone()
+
+    def _turn(
+        self, on_command: Callable[[str, bytes], None], on_turn: Callable[[], Outcome | None]
+    ) -> Outcome | None:
+        for key, payload in self._wakeup.drain():
+            on_command(key, payload)
+            self.refresh()
+        self._errands.collect()
+        self._hear()
+        self._wait_for_frames()
+        self._vision.climb()
+        self._tell()
+        return on_turn()
+
+    def _measure(self, took_s: float) -> None:
+        if took_s > self._longest_s:
+            self._longest_s = took_s
+            if took_s > LONG_TURN_S:
+                logger.warning("a turn of the loop took %.0f ms", took_s * 1000)
 
     def keep_rules(self) -> None:
         """Have it written how the rules stand."""
@@ -215,7 +237,8 @@ class Supervisor:
             self._delivery.publish([homeassistant.heartbeat(self._status())])
         if self._watchdog_s and now_s >= self._next_watchdog_s:
             self._next_watchdog_s = now_s + self._watchdog_s
-            if now_s - self._delivery.status().progress_s < DELIVERY_TURN_S:
+            delivers = now_s - self._delivery.status().progress_s < DELIVERY_TURN_S
+            if delivers and self._vision.attended():
                 systemd.notify("WATCHDOG=1")
 
     def _status(self) -> homeassistant.NodeStatus:
@@ -235,13 +258,15 @@ class Supervisor:
         if changed:
             self._told |= {message.topic: message.payload for message in changed}
             self._delivery.publish(changed)
+        if self._vision.resting:
+            self._announce_ready()
         summary = _summary(status)
         if summary != self._summary:
             self._summary = summary
             systemd.notify(f"STATUS={summary}")
 
     def _announce_ready(self) -> None:
-        """Tell systemd after the first frame, or after the first honest failure."""
+        """Tell systemd after the first frame, the first honest failure, or in safe mode."""
         if not self._ready:
             self._ready = True
             systemd.notify("READY=1")

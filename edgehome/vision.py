@@ -10,10 +10,11 @@ from pathlib import Path
 
 from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
-from edgehome.ladder import Action, Ladder, Rung
+from edgehome.errands import Errands
+from edgehome.ladder import START_S, Action, Ladder, Rung
 from edgehome.messages import Failure, MessageError, Ready, Settings, Snapshot
 from edgehome.process import WorkerProcess
-from edgehome.quarantine import Quarantine
+from edgehome.quarantine import Choice, Quarantine
 from edgehome.reboot import Reboot
 from edgehome.snapshot import Requests
 from edgehome.types import Problem, Scores
@@ -23,6 +24,11 @@ WORKED_S = 120.0
 
 Report = Callable[[str, Problem | None], None]
 """Told of what is wrong with a part, or None when that is over."""
+
+Spawn = Callable[[Settings], WorkerProcess]
+"""Starts a worker; raises OSError."""
+Launch = tuple[Choice, WorkerProcess | Exception]
+"""The model that was chosen, and the worker, or why there is none."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,22 +73,33 @@ class Vision:
         config: Config,
         *,
         selector: selectors.BaseSelector,
+        errands: Errands,
         quarantine: Quarantine,
         reboot: Reboot,
         report: Report,
         clock: Callable[[], float],
+        rest_s: float = 0.0,
+        spawn: Spawn = WorkerProcess.spawn,
     ) -> None:
-        """Take the selector that is to wake for the worker, and a monotonic clock in seconds."""
+        """Take the selector that is to wake for the worker, and a monotonic clock in seconds.
+
+        `errands` reads the model and starts the worker; the first one starts after `rest_s`.
+        """
         self._config = config
         self._selector = selector
+        self._errands = errands
         self._quarantine = quarantine
         self._reboot = reboot
         self._report = report
         self._clock = clock
-        self._ladder = Ladder(clock())
+        self._spawn = spawn
+        self._ladder = Ladder(clock() + rest_s)
+        self._resting = rest_s > 0
+        self._stopped = False
         self._worker: WorkerProcess | None = None
         self._since_s: float | None = None
-        self._model = Path()
+        self._last_frame = 0
+        self._choice = Choice(Path())
         self._failure: Problem | None = None
         self._requests = Requests()
 
@@ -95,6 +112,19 @@ class Vision:
     def restarts(self) -> int:
         """How many workers have ended against our will."""
         return self._ladder.restarts
+
+    @property
+    def resting(self) -> bool:
+        """Whether the first worker is not due yet."""
+        return self._resting
+
+    def attended(self) -> bool:
+        """Return whether new frames come, or what follows from their absence was done in time."""
+        return not self._ladder.overdue(self._clock())
+
+    def retry(self) -> None:
+        """Start a worker that is waited for now."""
+        self._ladder.hurry(self._clock())
 
     def ask_snapshot(self, alert_id: str) -> None:
         """Ask for the picture that goes with an alert, where they are enabled; never waits.
@@ -114,7 +144,8 @@ class Vision:
                 if isinstance(message, Failure):
                     self._failure = message.problem
                     continue
-                if isinstance(message, Scores):
+                if isinstance(message, Scores) and message.frame > self._last_frame:
+                    self._last_frame = message.frame
                     self._note_result()
                 elif isinstance(message, Snapshot):
                     self._requests.answered(message)
@@ -137,15 +168,19 @@ class Vision:
                 "The camera or the model gave nothing for seconds.",
                 "The worker is started again.",
             )
+            self._report("worker", self._failure)
             self._signal(signal.SIGTERM)
         elif action is Action.KILL:
             self._signal(signal.SIGKILL)
         elif action is Action.REPORT_STUCK:
             self._report_stuck()
+        elif action is Action.REPORT_SLOW:
+            self._report_slow()
 
     def stop(self) -> None:
         """End the worker: a second to do so by itself, then SIGKILL, then leave it."""
         worker = self._worker
+        self._stopped = True
         if not worker:
             return
         if self._ladder.stop(self._clock()) is Action.TERMINATE:
@@ -158,19 +193,37 @@ class Vision:
         self._release(worker)
 
     def _start(self) -> None:
-        self._model, problem = self._quarantine.choose(self._config.recognizer.model)
-        self._report("quarantine", problem)
+        self._resting = False
+        self._errands.put(self._launch, self._launched)
+
+    def _launch(self) -> Launch | None:
+        """Choose a model and start a worker; runs as an errand, for both read the disk."""
+        if self._stopped:
+            return None
+        choice = self._quarantine.choose(self._config.recognizer.model)
         try:
-            worker = WorkerProcess.spawn(worker_settings(self._config, self._model))
-        except OSError as error:
-            self._ladder.exited(self._clock())
-            message = f"The vision worker cannot be started: {error}."
-            self._report("worker", Problem("worker_not_started", message, "See the log."))
+            return choice, self._spawn(worker_settings(self._config, choice.model))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next try comes
+            return choice, error
+
+    def _launched(self, launch: Launch | None) -> None:
+        """Take over a worker that was started, or note that there is none."""
+        if not launch:
             return
-        self._worker, self._since_s = worker, None
-        self._ladder.started(self._clock())
-        self._selector.register(worker, selectors.EVENT_READ)
-        self._selector.register(worker.exit_descriptor, selectors.EVENT_READ)
+        self._choice, worker = launch
+        self._report("quarantine", self._choice.problem)
+        if isinstance(worker, Exception):
+            self._ladder.exited(self._clock())
+            message = f"The vision worker cannot be started: {worker}."
+            self._report("worker", Problem("worker_not_started", message, "See the log."))
+        elif self._stopped:  # it came too late
+            worker.send_signal(signal.SIGKILL)
+            worker.close()
+        else:
+            self._worker, self._since_s, self._last_frame = worker, None, 0
+            self._ladder.started(self._clock())
+            self._selector.register(worker, selectors.EVENT_READ)
+            self._selector.register(worker.exit_descriptor, selectors.EVENT_READ)
 
     def _note_result(self) -> None:
         now_s = self._clock()
@@ -180,13 +233,13 @@ class Vision:
             self._report("worker", None)
         elif now_s - self._since_s >= WORKED_S:
             self._since_s = float("inf")
-            self._quarantine.worked(self._model)
+            self._quarantine.worked(self._choice)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """Note how the worker ended, and when the next one is due."""
         now_s = self._clock()
         if worker.crashed():
-            self._quarantine.crashed(now_s, self._model)
+            self._quarantine.crashed(now_s, self._choice)
         problem = self._failure or Problem(
             "worker_ended",
             f"The vision worker ended with status {worker.poll()}.",
@@ -210,8 +263,17 @@ class Vision:
 
     def _report_stuck(self) -> None:
         state = self._worker.state() if self._worker else "X"
-        remedy = self._reboot.request(allowed=self._config.supervisor.allow_reboot)
         message = f"The camera's driver hangs: its process cannot be killed (state {state})."
-        problem = Problem("camera_stuck", message, remedy)
-        logger.error("%s: %s", problem.code, problem)
+        logger.error("%s", message)
+        self._report("worker", Problem("camera_stuck", message, "Switch the Pi off and on."))
+        allowed = self._config.supervisor.allow_reboot
+        self._errands.put(
+            lambda: self._reboot.request(allowed=allowed),
+            lambda remedy: self._report("worker", Problem("camera_stuck", message, remedy)),
+        )
+
+    def _report_slow(self) -> None:
+        message = f"The vision worker has not started for {START_S:.0f} s: the disk hangs."
+        problem = Problem("worker_not_started", message, "Check the SD card or the disk.")
+        logger.error("%s", problem)
         self._report("worker", problem)

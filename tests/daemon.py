@@ -117,9 +117,11 @@ class Daemon:
 
     def worker(self) -> int | None:
         """Return the worker's pid, None while there is none."""
-        with contextlib.suppress(OSError):
-            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-            return int(children[0]) if children else None
+        for task in Path(f"/proc/{self.pid}/task").glob("*"):  # the kernel lists them by thread
+            with contextlib.suppress(OSError):
+                children = (task / "children").read_text().split()
+                if children:
+                    return int(children[0])
         return None
 
     def notified(self) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgehome.ladder import BACKOFF_S, Action, CrashCount, Ladder, Rung
-from edgehome.quarantine import Quarantine, file_sha256
+from edgehome.quarantine import Choice, Quarantine, file_sha256
 from edgehome.reboot import Reboot
 from edgehome.statefile import StateFile
 
@@ -41,6 +41,47 @@ def test_a_worker_may_take_its_time_until_its_first_frame_only() -> None:
     ladder = running(0)
     ladder.result(30)
     assert ladder.step(35) is Action.TERMINATE
+
+
+def test_a_keeper_who_was_held_up_gives_the_worker_its_time_anew_and_once_only() -> None:
+    ladder = running(0)
+    ladder.result(10)
+    assert ladder.step(30) is Action.NOTHING, "nobody looked for 20 seconds"
+    assert ladder.step(34.9) is Action.NOTHING
+    assert ladder.step(37) is Action.TERMINATE, "it is late again, but it has heard nothing"
+    ladder = running(0)
+    for second in range(0, 1000, 20):
+        assert ladder.step(second) is Action.NOTHING
+        ladder.result(second)
+
+
+def test_a_start_that_hangs_is_told_once_and_is_not_made_twice() -> None:
+    ladder = Ladder(0)
+    assert ladder.step(0) is Action.START
+    assert ladder.step(1) is Action.NOTHING
+    assert ladder.step(60) is Action.REPORT_SLOW
+    assert ladder.step(10_000) is Action.NOTHING
+    assert not ladder.overdue(10_000)
+    ladder.started(10_001)
+    assert ladder.step(10_061) is Action.TERMINATE
+
+
+def test_whoever_hurries_need_not_wait_for_the_pause() -> None:
+    ladder = running(0)
+    for _ in range(6):
+        ladder.exited(1)
+    assert ladder.step(2) is Action.NOTHING
+    ladder.hurry(2)
+    assert ladder.step(2) is Action.START
+    ladder.hurry(3)
+    assert ladder.step(3) is Action.NOTHING, "a worker that runs is left alone"
+
+
+def test_a_step_that_nobody_makes_is_overdue() -> None:
+    ladder = running(0)
+    ladder.result(10)
+    assert not ladder.overdue(16)
+    assert ladder.overdue(16.1)
 
 
 def test_results_keep_a_worker_alive_for_ever() -> None:
@@ -109,20 +150,20 @@ def test_a_model_that_kills_its_workers_gives_way_to_the_one_before(
     old.write_bytes(b"old")
     new.write_bytes(b"new")
     quarantine = Quarantine(memory)
-    quarantine.worked(old)
+    quarantine.worked(quarantine.choose(old))
     for second in (1, 2):
-        quarantine.crashed(second, new)
-    assert quarantine.choose(new) == (new, None)
-    quarantine.crashed(3, new)
-    model, problem = quarantine.choose(new)
-    assert model == old
-    assert problem
-    assert problem.code == "model_quarantined"
+        quarantine.crashed(second, quarantine.choose(new))
+    assert quarantine.choose(new) == Choice(new, file_sha256(new))
+    quarantine.crashed(3, quarantine.choose(new))
+    chosen = quarantine.choose(new)
+    assert chosen.model == old
+    assert chosen.problem
+    assert chosen.problem.code == "model_quarantined"
     again = StateFile(tmp_path / "state.json")
     again.load()
-    assert Quarantine(again).choose(new)[0] == old, "it survives a restart"
+    assert Quarantine(again).choose(new).model == old, "it survives a restart"
     new.write_bytes(b"corrected")
-    assert Quarantine(again).choose(new) == (new, None)
+    assert Quarantine(again).choose(new) == Choice(new, file_sha256(new))
 
 
 def test_with_no_model_before_it_the_bad_one_is_still_tried(
@@ -132,10 +173,10 @@ def test_with_no_model_before_it_the_bad_one_is_still_tried(
     only.write_bytes(b"only")
     quarantine = Quarantine(memory)
     for second in range(3):
-        quarantine.crashed(second, only)
-    model, problem = quarantine.choose(only)
-    assert model == only
-    assert problem
+        quarantine.crashed(second, quarantine.choose(only))
+    chosen = quarantine.choose(only)
+    assert chosen.model == only
+    assert chosen.problem
     assert file_sha256(tmp_path / "none") == ""
 
 

@@ -1,0 +1,48 @@
+"""What goes on when a reload makes camera, model and connection anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgehome.errands import Errands
+from edgehome.filewatch import FileWatch
+from edgehome.history import History
+from edgehome.rulememory import Clocks, RuleMemory, boot_id
+from edgehome.safemode import StartCount
+from edgehome.statefile import FileWriter, StateFile
+from edgehome.wakeup import Wakeup
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """The parts that live as long as the process."""
+
+    state: Path
+    """The state folder."""
+    starts: StartCount
+    wakeup: Wakeup
+    errands: Errands
+    saves: FileWatch
+    memory: StateFile
+    rules: RuleMemory
+    history: History
+
+
+@contextmanager
+def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator[Lasting]:
+    """Make them, and end them: what waits for a disk is waited for, for some seconds."""
+    with (
+        FileWriter() as writer,
+        History(state) as history,
+        Errands() as errands,
+        Wakeup() as wakeup,
+    ):
+        memory = StateFile(state / "state.json", writer)
+        memory.load()
+        clocks = Clocks(time.monotonic, time.time, boot_id())
+        rules = RuleMemory(state / "rules.json", writer, clocks)
+        yield Lasting(state, starts, wakeup, errands, saves, memory, rules, history)
