@@ -19,12 +19,14 @@ from typing import Self
 
 from edgehome import broker
 from edgehome.config.types import MqttConfig
-from edgehome.delivery.backlog import Backlog, Raised
+from edgehome.delivery.backlog import Backlog
 from edgehome.delivery.birth import Birth
 from edgehome.delivery.board import Board
 from edgehome.delivery.body import alert_body, alert_content
+from edgehome.delivery.commands import Commands
 from edgehome.delivery.cursor import Cursor
 from edgehome.delivery.status import DeliveryStatus
+from edgehome.delivery.storage import Raised, raised
 from edgehome.mqtt import Acknowledged, Client, Connected, Lost, Received, Session, Subscribed
 from edgehome.types import Message, Problem
 
@@ -34,10 +36,6 @@ LONGEST_SLEEP_S = 5.0
 """The loop turns at least this often, so that `progress_s` tells a live thread from a dead one."""
 BATCH = 256
 """Items taken off the queue before anything else is done."""
-COMMANDS = ("+", "rule/+/mute")
-"""What stands between base and `/set` in a command's topic."""
-COMMAND_BYTES = 4096
-ALERT_BYTES = 16384
 GOODBYE_S = 2.0
 STOP_S = 8.0
 
@@ -75,9 +73,9 @@ class Delivery:
         """
         self._base = base
         self._birth_topic = mqtt.birth_topic
-        self._on_command = on_command
-        self._clock = clock
-        self._wall = wall
+        self._commands = Commands(base, on_command)
+        self._answer_topic = f"{base}/alert/ack"
+        self._clock, self._wall = clock, wall
         self._queue: SimpleQueue[object] = SimpleQueue()
         self._backlog = Backlog(outbox, jitter=jitter)
         self._cursor = Cursor(f"{base}/outbox/cursor", self._backlog)
@@ -90,10 +88,8 @@ class Delivery:
             mqtt, client_id=name, will=will, events=box, vouched=vouched, clock=clock, jitter=jitter
         )
         self._session: Session | None = None
-        self._stable_s = 0.0
         self._trouble: Problem | None = None
-        self._ignored = 0
-        self._stopping = False
+        self._stable_s, self._stopping = 0.0, False
         self._status = DeliveryStatus()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
@@ -109,15 +105,15 @@ class Delivery:
         if self._thread.is_alive():
             logger.error("the delivery thread did not end within %.0f s", STOP_S)
 
-    def raise_alert(self, alert_id: str, payload: Mapping[str, object]) -> None:
+    def raise_alert(
+        self, alert_id: str, payload: Mapping[str, object], *, memory: bytes | None = None
+    ) -> None:
         """Hand in an alert and return at once; `status().raised` counts those committed.
 
-        Raises ValueError for a payload that is no JSON or more than 16 KiB of it.
+        `memory`, how the rules stand after it, is committed with it. Raises ValueError for a
+        payload that is no JSON or more than 16 KiB of it.
         """
-        content = json.dumps(dict(payload), allow_nan=False).encode()
-        if len(content) > ALERT_BYTES:
-            raise ValueError(f"the payload of alert {alert_id} has {len(content)} bytes")
-        self._queue.put(Raised(alert_id, content, self._wall()))
+        self._queue.put(raised(alert_id, payload, self._wall(), memory=memory))
 
     def publish(self, messages: Iterable[Message], *, once: bool = False) -> None:
         """Hand in states and return at once.
@@ -153,6 +149,8 @@ class Delivery:
         for entry in self._backlog.step(now_s, wall_s):
             logger.info("alert %d (%s) is stored", entry.seq, entry.id)
             self._show_last(now_s)
+        present = bool(self._session) and self._cursor.settled and not self._birth.away
+        self._backlog.send_again(now_s, present=present)
         if self._session:
             self._send(self._session, now_s, wall_s)
         self._status = self._look(now_s)
@@ -194,11 +192,11 @@ class Delivery:
         self._board.connected(now_s, most_bytes=session.most_bytes)
         self._board.flush(session)
         filters = [(self._cursor.topic, True), (self._birth_topic, True)]
-        filters += [(f"{self._base}/{levels}/set", False) for levels in COMMANDS]
+        filters += [(name, False) for name in (*self._commands.filters, self._answer_topic)]
         self._cursor.ask(session.subscribe(filters), now_s)
-        self._backlog.connected()
+        self._backlog.connected(now_s)
         if missed := self._birth.connected(now_s):
-            self._backlog.replay_between(*missed)
+            self._came_back(missed)
 
     def _lost(self, problem: Problem | None) -> None:
         if self._session:
@@ -224,19 +222,17 @@ class Delivery:
                 self._birth.went(now_s)
             elif event.payload == b"online" and not event.retained:
                 self._birth.came(now_s)
-        elif event.topic.startswith(f"{self._base}/") and event.topic.endswith("/set"):
-            self._command(event)
+        elif event.topic == self._answer_topic:
+            read = self._backlog.acknowledgement.read
+            if alert_id := read(event.payload, now_s, retained=event.retained):
+                self._backlog.answer(alert_id)
+        else:
+            self._commands.take(event)
 
-    def _command(self, event: Received) -> None:
-        if event.retained or len(event.payload) > COMMAND_BYTES:
-            self._ignored += 1
-            logger.warning("ignored a command on %s: retained or too large", event.topic)
-            return
-        key = event.topic.removeprefix(f"{self._base}/").removesuffix("/set")
-        try:
-            self._on_command(key, event.payload)
-        except Exception:  # whatever is wrong with a command, alerts go on
-            logger.exception("the command %s failed", key)
+    def _came_back(self, missed: tuple[float, float]) -> None:
+        """Send Home Assistant what it missed, and what it never answered for."""
+        self._backlog.replay_between(*missed)
+        self._backlog.acknowledgement.returned()
 
     def _show_last(self, now_s: float) -> None:
         """Keep the newest alert where Home Assistant sees it after an outage."""
@@ -249,7 +245,7 @@ class Delivery:
         if missed := self._birth.greeting(now_s):
             logger.info("Home Assistant is back: announcing again")
             self._board.tell_everything(now_s)
-            self._backlog.replay_between(*missed)
+            self._came_back(missed)
         if cursor := self._cursor.step(now_s, wall_s):
             self._board.put(cursor, now_s, once=True)
         flushed = self._board.flush(session)
@@ -269,14 +265,17 @@ class Delivery:
     def _look(self, now_s: float) -> DeliveryStatus:
         if self._session and (now_s > self._stable_s or not broker.comes_and_goes(self._trouble)):
             self._trouble = None
-        found = [self._trouble, self._cursor.problem, *self._backlog.problems]
+        answers = self._backlog.acknowledgement
+        found = [self._trouble, self._cursor.problem, answers.problem, *self._backlog.problems]
         return DeliveryStatus(
             connected=self._session is not None,
             announcements=self._board.announcements,
             pending=self._backlog.pending,
+            mode=answers.mode,
+            unanswered=answers.unanswered,
             raised=self._backlog.raised,
             dropped=self._backlog.dropped,
-            ignored=self._ignored,
+            ignored=self._commands.ignored + answers.ignored,
             problems=tuple(p for p in [*found, *self._board.problems()] if p),
             progress_s=now_s,
         )
