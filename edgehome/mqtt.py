@@ -146,11 +146,13 @@ class Session:
         return info.mid if info.rc == paho.MQTT_ERR_SUCCESS else None
 
     def subscribe(self, filters: Sequence[tuple[str, bool]]) -> int | None:
-        """Ask for topic filters, each with or without what is retained; return an id."""
-        options = [
-            (name, SubscribeOptions(qos=1, retainHandling=0 if retained else 2))
-            for name, retained in filters
-        ]
+        """Ask for topic filters, each with or without what is retained; return an id.
+
+        Without, a message that is published now with the retain flag keeps it, and shows.
+        """
+        kept, live = SubscribeOptions(qos=1), SubscribeOptions(qos=1, retainAsPublished=True)
+        live.retainHandling = 2
+        options = [(name, kept if retained else live) for name, retained in filters]
         return self._client.subscribe(options)[1]
 
     def disconnect(self) -> None:
