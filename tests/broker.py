@@ -160,7 +160,12 @@ class Listener:
     """A subscriber that keeps its session over restarts of the broker, unless told not to."""
 
     def __init__(
-        self, broker: Broker, *topics: str, name: str = "listener", keeps_session: bool = True
+        self,
+        broker: Broker,
+        *topics: str,
+        name: str = "listener",
+        keeps_session: bool = True,
+        user: tuple[str, str] = (USER, PASSWORD),
     ) -> None:
         self._topics = topics
         self._broker = broker
@@ -171,7 +176,7 @@ class Listener:
         self._client = paho.Client(
             paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5
         )
-        self._client.username_pw_set(USER, PASSWORD)
+        self._client.username_pw_set(*user)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
