@@ -21,7 +21,7 @@ from test_worker import Heard
 import edgehome.process
 from edgehome.camera import open_clip
 from edgehome.camera.scale import Square, Whole
-from edgehome.camera.yuv import BT601, Coding, Layout, square, square_view
+from edgehome.camera.yuv import BT601, REACH, Coding, Layout, square, square_view, whole
 from edgehome.gate.gate import Gate
 from edgehome.messages import Message, Ready, Snapshot, encode
 from edgehome.privacy import Mask, PrivateCamera, rasterized
@@ -230,6 +230,21 @@ def test_so_are_those_of_a_pi_camera(size: int, width: int, height: int) -> None
         masked = [Mask([polygon]).burn(frame(image, view)).image for image in images]
         assert np.array_equal(*masked)
     assert differed
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_so_are_those_that_a_pi_camera_gives_to_people(step: int) -> None:
+    random = np.random.default_rng(step)
+    width, height = 306, 172
+    view = View(0, 0, width / step, height / step, REACH)
+    for _ in range(6):
+        polygon = random_polygon(random)
+        first, planes = picture_of(random, width, height, "yuv420p")
+        second = with_another_secret(random, first, planes, polygon)
+        colours = Coding(*BT601, full=True)
+        images = [whole(planes_of(one), colours, step) for one in (first, second)]
+        assert not np.array_equal(*images)
+        assert np.array_equal(*(Mask([polygon]).burn(frame(one, view)).image for one in images))
 
 
 def planes_of(picture: av.VideoFrame) -> tuple[Image, Image, Image]:

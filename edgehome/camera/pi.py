@@ -108,9 +108,11 @@ class PiCamera:
         if self._buffer is None:
             return None
         time_s, at, buffer = self._buffer
-        image = yuv.whole(yuv.unpack(buffer, self._main), self._coding)
-        height, width, _ = image.shape
-        return Frame(time_s, at, image, View(0, 0, width, height, yuv.REACH))
+        width, height = self._main.width, self._main.height
+        # A camera may give more than it was asked for.
+        step = max(1, max(width, height) // max(self._longer, self._size))
+        image = yuv.whole(yuv.unpack(buffer, self._main), self._coding, step)
+        return Frame(time_s, at, image, View(0, 0, width / step, height / step, yuv.REACH))
 
     def jpeg(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """Return a picture, RGB, uint8, (height, width, 3), as a JPEG; quality is 1-100.

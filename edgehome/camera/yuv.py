@@ -90,10 +90,11 @@ def _middle(height: int, width: int) -> tuple[int, int, int]:
     return side, (height // 2 - side) // 2, (width // 2 - side) // 2
 
 
-def whole(planes: tuple[Plane, Plane, Plane], coding: Coding) -> NDArray[np.uint8]:
-    """Return a picture as RGB, uint8, (height, width, 3), at its own size."""
-    luma, u, v = (plane.astype(np.float32) for plane in planes)
-    u, v = (plane.repeat(2, axis=0).repeat(2, axis=1) for plane in (u, v))
+def whole(planes: tuple[Plane, Plane, Plane], coding: Coding, step: int = 1) -> NDArray[np.uint8]:
+    """Return a picture as RGB, uint8, (height, width, 3), of every `step`th row and column."""
+    luma, u, v = (plane[::step, ::step].astype(np.float32) for plane in planes)
+    rows, columns = luma.shape
+    u, v = (plane.repeat(2, axis=0).repeat(2, axis=1)[:rows, :columns] for plane in (u, v))
     return _rgb(luma, u, v, coding)
 
 

@@ -11,6 +11,7 @@ from edgehome.camera import Camera, open_clip
 from edgehome.config.types import Config
 from edgehome.gate.gate import Gate
 from edgehome.labels import thresholds_of
+from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
 from edgehome.types import Frame, Scores
@@ -64,7 +65,8 @@ class Films:
 
     def _scores(self, path: Path, start: datetime) -> Iterator[Scores]:
         manifest = self._recognizer.manifest
-        with open_clip(path, size=manifest.size, rate=manifest.rate, start=start) as camera:
+        with open_clip(path, size=manifest.size, rate=manifest.rate, start=start) as opened:
+            camera = PrivateCamera(opened, self._config.camera.privacy)
             shown = _Shown(camera, self._look) if self._look else camera
             motion = self._config.motion
             gate = Gate(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edgehome.camera import open_camera
+from edgehome.privacy import PrivateCamera
 from edgehome.types import CameraError
 
 STALL = Path(os.environ["EDGEHOME_SHIM_STALL"])
@@ -66,6 +67,43 @@ def test_known_pictures_have_their_colours_and_shape(size: int) -> None:
         assert np.abs(pixel - COLOURS[name]).max() <= 6, (name, pixel)
     edges = np.flatnonzero(np.diff(np.argmax(image[size // 2], axis=1))) / size
     assert edges == pytest.approx([0.204, 0.796], abs=0.02)
+
+
+@pytest.mark.parametrize("longer", [640, 200])
+def test_a_picture_for_people_is_whole_and_the_models_own_is_as_before(longer: int) -> None:
+    with open_camera("pi", size=172, rate=5, picture=longer) as camera:
+        frames = iter(camera.frames())
+        image = next(frames).image
+        picture = camera.picture()
+        assert picture is not None
+        data = camera.jpeg(picture.image, 85)
+    shape = (round(max(longer, 306) * 9 / 16 / 2) * 2, max(longer, 306), 3)
+    assert picture.image.shape == shape
+    for shown, places in ((image, (0.08, 0.5, 0.92)), (picture.image, (0.1, 0.5, 0.9))):
+        for x, name in zip(places, ("red", "green", "blue"), strict=True):
+            pixel = shown[shown.shape[0] // 2, int(x * shown.shape[1])].astype(int)
+            assert np.abs(pixel - COLOURS[name]).max() <= 6, (name, pixel)
+    assert data.startswith(b"\xff\xd8\xff")
+    assert len(data) < 60_000
+    assert b"Exif" not in data
+
+
+@pytest.mark.parametrize("longer", [0, 640])
+def test_what_a_polygon_of_the_whole_picture_covers_is_black(longer: int) -> None:
+    """The green bar is the middle third: of the square 20 to 80 %."""
+    bar = ((1 / 3, 0.0), (2 / 3, 0.0), (2 / 3, 1.0), (1 / 3, 1.0))
+    with open_camera("pi", size=172, rate=5, picture=longer) as opened:
+        camera = PrivateCamera(opened, [bar])
+        image = next(iter(camera.frames())).image
+        pictures = [image]
+        if longer and (picture := camera.picture()):
+            pictures.append(picture.image)
+    assert len(pictures) == 1 + bool(longer)
+    for shown in pictures:
+        row = shown[shown.shape[0] * 3 // 4].astype(int)
+        green = (row[:, 1] > row[:, 0]) & (row[:, 1] > row[:, 2])
+        assert not green.any()
+        assert 0.25 < (row.max(axis=1) == 0).mean() < 0.7
 
 
 def test_a_frame_is_younger_than_a_second() -> None:
