@@ -7,16 +7,17 @@ from pathlib import Path
 
 from edgehome import __version__, homeassistant
 from edgehome.config.types import Config
-from edgehome.statefile import FileWriter
+from edgehome.statefile import FileWriter, StateFile
 from edgehome.types import Message
 
 
 class Announcer:
     """Tells Home Assistant what to make of the node, and takes back what it no longer is."""
 
-    def __init__(self, note: Path, writer: FileWriter) -> None:
-        """Take the file of the note, which is read now, and who writes it."""
+    def __init__(self, note: Path, memory: StateFile, writer: FileWriter) -> None:
+        """Take the file of the note, which is read now, the node's small memory, and the writer."""
         self._note = note
+        self._memory = memory
         self._writer = writer
         try:
             self._announced = homeassistant.announced_components(note.read_bytes())
@@ -27,6 +28,14 @@ class Announcer:
         """Return what is to be published, in this order; it then counts as announced."""
         parts = (config, identity, list(activities), __version__)
         gone = homeassistant.clear_gone(config, identity, self._announced)
+        snapshots = config.snapshots
+        gone += homeassistant.cleared_pictures(
+            snapshots,
+            identity,
+            self._announced,
+            retained=self._memory.get("pictures_retained", False),
+        )
+        self._memory.set("pictures_retained", snapshots.enabled and snapshots.retain)
         message = homeassistant.discovery(*parts, self._announced)
         now = homeassistant.discovery(*parts).payload
         self._announced = homeassistant.announced_components(now)

@@ -12,14 +12,16 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from edgehome import __version__, homeassistant, systemd
+from edgehome import homeassistant, systemd
 from edgehome.config.types import Config
 from edgehome.configfile import Loaded, load
 from edgehome.confinement import guard_supervisor
+from edgehome.controls import Controls, accepted
 from edgehome.delivery import Delivery
 from edgehome.filewatch import FileWatch
+from edgehome.health import Checkup, examine
 from edgehome.history import read_history
-from edgehome.homeassistant import Mute, SetMode
+from edgehome.homeassistant import Command
 from edgehome.lasting import Lasting, lasting_parts
 from edgehome.node import Node, sun_over
 from edgehome.quarantine import Quarantine
@@ -27,9 +29,10 @@ from edgehome.reboot import Reboot
 from edgehome.reload import Reloader, only_rules_differ
 from edgehome.rulememory import boot_id
 from edgehome.safemode import HEALTHY_S, REST_S, SAFE_MODE, StartCount
-from edgehome.statefile import StateFile, write_atomically
+from edgehome.statefile import StateFile
 from edgehome.supervisor import Outcome, Supervisor
-from edgehome.types import Mode, Problem
+from edgehome.thresholds import Thresholds
+from edgehome.types import Alert, Mode, Problem
 from edgehome.vision import Vision, watched
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -81,7 +84,7 @@ class App:
         self.config = loaded.config
         self.identity = homeassistant.device_identity(loaded.config.device, machine_id())
         self.node = Node(
-            loaded.config,
+            Thresholds(lasting.memory).over(loaded.config),
             identity=self.identity,
             started_at=datetime.now().astimezone(),
             identify=lambda: uuid.uuid4().hex,
@@ -90,16 +93,26 @@ class App:
         if remembered := lasting.rules.load():
             self.node.restore(remembered.memory, gap_s=remembered.gap_s)
         self.node.recall(read_history(lasting.state))
+        self._controls = Controls(
+            self.node,
+            self.config,
+            memory=lasting.memory,
+            silence=lasting.silence,
+            tell=self._tell,
+            reload=self._request_reload,
+        )
+        self._checkup = Checkup(lambda: examine(lasting.state), lasting.errands.put, time.monotonic)
         self.node.report("config", loaded.problem)
         self.node.report("safe_mode", SAFE_MODE if rest_s else None)
 
     def run(self) -> Outcome:
         """Run until a stop, or a reload that takes more than new rules."""
         with self._parts() as supervisor:
+            self._supervisor = supervisor
             outcome = supervisor.run(
-                lambda key, payload: self._obey(key, payload, supervisor),
+                lambda command: self._obey(command, supervisor),
                 lambda: self._turn(supervisor),
-                lambda: self._lasting.saves.deadline_s,
+                lambda: min(self._lasting.saves.deadline_s, self._controls.deadline_s),
             )
             self._ended = True
             return outcome
@@ -112,7 +125,7 @@ class App:
                 mqtt=self.config.mqtt,
                 base=homeassistant.Topics(self.identity).base,
                 outbox=lasting.state / "outbox.db",
-                on_command=lasting.wakeup.put,
+                on_command=accepted(self._controls, lasting.wakeup.put),
                 vouched=self._vouched,
             )
             stack.enter_context(self._delivery)
@@ -154,46 +167,21 @@ class App:
 
     def _announce(self) -> None:
         """Publish what Home Assistant is to make of us, and take back what we no longer are."""
-        kept = self._lasting.state / "discovery.json"
-        try:
-            announced = homeassistant.announced_components(kept.read_bytes())
-        except OSError:
-            announced = {}
-        parts = (self.config, self.identity, activities(self.config), __version__)
-        gone = homeassistant.clear_gone(self.config, self.identity, announced)
-        snapshots, memory = self.config.snapshots, self._lasting.memory
-        gone += homeassistant.cleared_pictures(
-            snapshots, self.identity, announced, retained=memory.get("pictures_retained", False)
-        )
-        memory.set("pictures_retained", snapshots.enabled and snapshots.retain)
-        self._delivery.publish([homeassistant.discovery(*parts, announced), *gone])
-        try:
-            write_atomically(kept, homeassistant.discovery(*parts).payload)
-        except OSError as error:
-            logger.warning("%s cannot be written (%s)", kept, error)
+        announcer = self._lasting.announcer
+        messages = announcer.messages(self.config, self.identity, activities(self.config))
+        self._delivery.publish(messages)
 
-    def _obey(self, key: str, payload: bytes, supervisor: Supervisor) -> None:
+    def _tell(self, event: Alert, event_type: str) -> None:
+        """Tell the home of what was done to the node itself."""
+        self._supervisor.raise_event(event, event_type)
+
+    def _request_reload(self) -> None:
+        self._lasting.wakeup.reload_requested = True
+
+    def _obey(self, command: Command, supervisor: Supervisor) -> None:
         """Act on a command from Home Assistant."""
-        command = homeassistant.parse_command(key, payload)
-        if not command:
-            logger.warning("a command on %s is none of ours: ignored", key)
-        elif isinstance(command, SetMode):
-            logger.info("mode %s by Home Assistant", command.mode)
-            self.node.mode = command.mode
-            self._lasting.memory.set("mode", str(command.mode))
-            supervisor.keep_rules()
-        elif isinstance(command, Mute):
-            self._mute(command)
-            supervisor.keep_rules()
-        else:
-            logger.info("reload by Home Assistant")
-            self._lasting.wakeup.reload_requested = True
-
-    def _mute(self, command: Mute) -> None:
-        slugs = homeassistant.rule_slugs(rule.name for rule in self.config.rules)
-        for name in (name for name, slug in slugs.items() if slug == command.slug):
-            logger.info("%s %s by Home Assistant", name, "muted" if command.muted else "unmuted")
-            self.node.mute(name, muted=command.muted)
+        self._controls.obey(command)
+        supervisor.keep_rules()
 
     def _turn(self, supervisor: Supervisor) -> Outcome | None:
         self._turned_s = time.monotonic()
@@ -201,6 +189,11 @@ class App:
         if wakeup.stop_requested:
             return Outcome.STOP
         self._watch_health()
+        self._checkup.turn()
+        self.node.look_at(self._checkup.machine)
+        if self._controls.turn():
+            supervisor.keep_rules()
+            supervisor.refresh()
         saved = self._lasting.saves.saved()
         if wakeup.reload_requested:
             wakeup.reload_requested = False
@@ -241,6 +234,7 @@ class App:
             self.node.report("config", taken)
         else:
             self._outcome = self._use(taken) or self._outcome
+        self._vision.retry()
         supervisor.begin_anew()
         systemd.notify("READY=1")
 
@@ -249,7 +243,7 @@ class App:
         before, self.config = self.config, config
         if not only_rules_differ(before, config):
             return Outcome.RELOAD
-        self.node.use(config)
+        self._controls.use(config)
         self.node.report("config", None)
         self._announce()
         logger.info("reloaded: %d rules", len(config.rules))

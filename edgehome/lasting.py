@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgehome.announcer import Announcer
 from edgehome.errands import Errands
 from edgehome.filewatch import FileWatch
 from edgehome.history import History
 from edgehome.rulememory import Clocks, RuleMemory, boot_id
 from edgehome.safemode import StartCount
+from edgehome.silence import Silence
 from edgehome.statefile import FileWriter, StateFile
 from edgehome.wakeup import Wakeup
 
@@ -30,6 +32,8 @@ class Lasting:
     memory: StateFile
     rules: RuleMemory
     history: History
+    silence: Silence
+    announcer: Announcer
 
 
 @contextmanager
@@ -45,4 +49,8 @@ def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator
         memory.load()
         clocks = Clocks(time.monotonic, time.time, boot_id())
         rules = RuleMemory(state / "rules.json", writer, clocks)
-        yield Lasting(state, starts, wakeup, errands, saves, memory, rules, history)
+        silence = Silence(memory, time.monotonic, time.time)
+        announcer = Announcer(state / "discovery.json", memory, writer)
+        yield Lasting(
+            state, starts, wakeup, errands, saves, memory, rules, history, silence, announcer
+        )

@@ -15,8 +15,10 @@ from statistics import median
 
 from edgehome import __version__
 from edgehome.config.types import Config, LocationConfig
+from edgehome.health import Machine
 from edgehome.homeassistant import NodeStatus, RuleStatus
 from edgehome.rules import RuleEngine, Verdict
+from edgehome.thresholds import threshold_of
 from edgehome.types import Alert, Mode, NearMiss, Problem, Scores, SunTimes
 
 STATISTICS_FRAMES = 50
@@ -39,6 +41,8 @@ class Node:
         self.config = config
         self.mode = Mode.AWAY
         """What the home expects, from the next frame on."""
+        self.silenced_until: datetime | None = None
+        """Until when no rule raises alerts; None while they do."""
         self.engine = RuleEngine(
             config, period_s=1 / rate, identify=identify, sun=sun_over(config.location)
         )
@@ -46,6 +50,7 @@ class Node:
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._last_alerts: dict[str, Alert] = {}
         self._last_near_misses: dict[str, NearMiss] = {}
+        self._machine = Machine()
         self._seen: Scores | None = None
         self._frames_before = self._skipped_before = 0
         self._times_s: deque[float] = deque(maxlen=STATISTICS_FRAMES)
@@ -84,6 +89,16 @@ class Node:
         """Let a rule be judged without alerts, or with them again."""
         self.engine.mute(rule, muted=muted)
 
+    def silence(self, until: datetime | None) -> None:
+        """Let no rule raise alerts, until then for people to know, or None: let them again."""
+        self.silenced_until = until
+        self.engine.silence(silent=until is not None)
+
+    def look_at(self, machine: Machine) -> None:
+        """Take how the machine is that all this runs on."""
+        self._machine = machine
+        self.report_all("machine", machine.problems)
+
     def memory(self) -> dict[str, object]:
         """Return how the rules stand, as JSON-able data, for `restore` after a restart."""
         return self.engine.memory()
@@ -115,7 +130,15 @@ class Node:
         """Set everything that is wrong with a part of the node."""
         self._problems[origin] = problems
 
-    def status(self, *, restarts: int = 0, pending: int = 0, dropped: int = 0) -> NodeStatus:
+    def status(
+        self,
+        *,
+        restarts: int = 0,
+        pending: int = 0,
+        dropped: int = 0,
+        ignored: int = 0,
+        frame_age_s: float | None = None,
+    ) -> NodeStatus:
         """Return all that the home is told; the counts come from those who count them."""
         rate, inference_ms = self._speed()
         activity, confidence = self.engine.strongest() if self._seen else ("", 0.0)
@@ -123,6 +146,10 @@ class Node:
             self._status,
             rules=self._rules(),
             mode=self.mode,
+            silenced_until=self.silenced_until,
+            release=self._machine.release,
+            temperature=self._machine.temperature,
+            throttled=self._machine.throttled,
             motion=self._seen.motion if self._seen else None,
             camera=self._seen.camera if self._seen else frozenset(),
             activity=activity,
@@ -133,18 +160,21 @@ class Node:
             worker_restarts=restarts,
             pending=pending,
             dropped=dropped,
+            ignored=ignored,
+            frame_age_s=frame_age_s,
         )
 
     def _rules(self) -> tuple[RuleStatus, ...]:
         return tuple(
             RuleStatus(
                 name=status.name,
+                threshold=threshold_of(rule),
                 state=str(status.state),
                 muted=status.muted,
                 last_alert=self._last_alerts.get(status.name),
                 last_near_miss=self._last_near_misses.get(status.name),
             )
-            for status in self.engine.statuses()
+            for rule, status in zip(self.config.rules, self.engine.statuses(), strict=True)
         )
 
     def _note(self, verdict: Verdict) -> Verdict:

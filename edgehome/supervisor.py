@@ -16,6 +16,7 @@ from edgehome.delivery import Delivery
 from edgehome.errands import Errands
 from edgehome.explain import explain_alert
 from edgehome.history import History
+from edgehome.homeassistant import Command
 from edgehome.messages import Ready, Snapshot
 from edgehome.node import Node
 from edgehome.rulememory import RuleMemory
@@ -85,7 +86,7 @@ class Supervisor:
 
     def run(
         self,
-        on_command: Callable[[str, bytes], None],
+        on_command: Callable[[Command], None],
         on_turn: Callable[[], Outcome | None],
         due_s: Callable[[], float],
     ) -> Outcome:
@@ -109,10 +110,10 @@ class Supervisor:
             self.node.worker_gone()
 
     def _turn(
-        self, on_command: Callable[[str, bytes], None], on_turn: Callable[[], Outcome | None]
+        self, on_command: Callable[[Command], None], on_turn: Callable[[], Outcome | None]
     ) -> Outcome | None:
-        for key, payload in self._wakeup.drain():
-            on_command(key, payload)
+        for command in self._wakeup.drain():
+            on_command(command)
             self.refresh()
         self._errands.collect()
         self._hear()
@@ -194,13 +195,17 @@ class Supervisor:
             self.refresh()
 
     def _raise(self, alert: Alert) -> None:
-        logger.warning("alert %s: %s", alert.rule, alert.message)
         slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
         slug = slugs.get(alert.rule, homeassistant.OTHER_RULE)
-        payload = homeassistant.alert_payload(alert, slug, explain_alert(alert))
+        self.raise_event(alert, slug, explain_alert(alert))
+        self._vision.ask_snapshot(alert.id)
+
+    def raise_event(self, alert: Alert, event_type: str, explanation: str = "") -> None:
+        """Hand an alert over, a rule's or the node's own, and keep a record of it."""
+        logger.warning("alert %s: %s", alert.rule, alert.message)
+        payload = homeassistant.alert_payload(alert, event_type, explanation)
         self._delivery.raise_alert(alert.id, payload)
         self._history.add(alert)
-        self._vision.ask_snapshot(alert.id)
 
     def _show(self, snapshot: Snapshot) -> None:
         """Publish the picture that goes with an alert, or let it go without a connection."""
@@ -245,7 +250,11 @@ class Supervisor:
         delivery = self._delivery.status()
         self.node.report_all("delivery", delivery.problems)
         return self.node.status(
-            restarts=self._vision.restarts, pending=delivery.pending, dropped=delivery.dropped
+            restarts=self._vision.restarts,
+            pending=delivery.pending,
+            dropped=delivery.dropped,
+            ignored=delivery.ignored,
+            frame_age_s=None if self._frame_s is None else self._clock() - self._heard_s,
         )
 
     def _tell_changes(self) -> None:

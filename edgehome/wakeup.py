@@ -18,7 +18,7 @@ class Wakeup:
     def __init__(self) -> None:
         self.stop_requested = False
         self.reload_requested = False
-        self._commands: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._previous: dict[signal.Signals, Any] = {}
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
@@ -40,13 +40,13 @@ class Wakeup:
         """Return what a selector is to watch."""
         return self._reader.fileno()
 
-    def put(self, key: str, payload: bytes) -> None:
+    def put(self, command: object) -> None:
         """Hand over a command from another thread."""
-        self._commands.put((key, payload))
+        self._commands.put(command)
         with contextlib.suppress(BlockingIOError, OSError):  # full or closed: it wakes all the same
             self._writer.send(b"\0")
 
-    def drain(self) -> list[tuple[str, bytes]]:
+    def drain(self) -> list[Any]:
         """Return the commands put since, and be quiet until the next."""
         with contextlib.suppress(BlockingIOError):
             while self._reader.recv(4096):

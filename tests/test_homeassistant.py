@@ -12,7 +12,7 @@ import pytest
 
 from edgehome.config.conditions import Activity, ActivityCondition
 from edgehome.config.types import Config, DeviceConfig, MqttConfig, Rule
-from edgehome.delivery.delivery import ALERT_BYTES
+from edgehome.delivery.storage import ALERT_BYTES
 from edgehome.homeassistant import (
     Mute,
     NodeStatus,

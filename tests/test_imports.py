@@ -124,7 +124,7 @@ COMPOSERS = {
     "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
-    "edgehome.reload", "edgehome.lasting",
+    "edgehome.reload", "edgehome.lasting", "edgehome.controls",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

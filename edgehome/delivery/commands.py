@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from edgehome.mqtt import Received
@@ -18,7 +19,7 @@ LEVELS = ("+", "rule/+/mute", "rule/+/threshold")
 """What stands between base and `/set` in a command's topic."""
 COMMAND_BYTES = 4096
 RATE = 10
-"""Commands a second, and at once; more are dropped."""
+"""Commands a second; more are dropped."""
 REPORT_S = 60.0
 
 
@@ -38,7 +39,7 @@ class Commands:
         self._base = base
         self._on_command = on_command
         self._clock = clock
-        self._room, self._room_s = float(RATE), clock()
+        self._taken_s: deque[float] = deque(maxlen=RATE)
         self._report_s = 0.0
         self._unsaid = 0
         self.ignored = 0
@@ -75,11 +76,9 @@ class Commands:
     def _has_room(self) -> bool:
         """Return whether there were less than ten in the second before, and count this one."""
         now_s = self._clock()
-        self._room = min(RATE, self._room + (now_s - self._room_s) * RATE)
-        self._room_s = now_s
-        if self._room < 1:
+        if len(self._taken_s) == RATE and now_s < self._taken_s[0] + 1:
             return False
-        self._room -= 1
+        self._taken_s.append(now_s)
         return True
 
     def _refuse(self, topic: str, why: str) -> None:

@@ -58,7 +58,7 @@ class Delivery:
         mqtt: MqttConfig,
         base: str,
         outbox: Path,
-        on_command: Callable[[str, bytes], None] = lambda _key, _payload: None,
+        on_command: Callable[[str, bytes], str | None] = lambda _key, _payload: None,
         vouched: Callable[[], bool] = lambda: True,
         birth: Birth | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -67,7 +67,8 @@ class Delivery:
     ) -> None:
         """Assign; `base` is the topic in front of all others, `outbox` the file.
 
-        `on_command(key, payload)` is called on the delivery thread for `<base>/<key>/set`. While
+        `on_command(key, payload)` is called on the delivery thread for `<base>/<key>/set`, and
+        says why that is not obeyed, or None. While
         `vouched()`, asked on the network thread, says no, there is no connection.
         `clock` gives monotonic seconds, `wall` seconds since 1970, `jitter(a, b)` a number between.
         """

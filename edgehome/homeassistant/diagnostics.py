@@ -21,6 +21,42 @@ MEASUREMENT: Component = {"stat_cla": "measurement"}
 _COUNTER: Component = {"stat_cla": "total_increasing"}
 _HIDDEN: Component = {"en": False}  # noisy: whoever wants it enables it
 
+_COUNTERS: dict[str, Component] = {
+    "frames_per_second": {
+        "name": "Frame rate",
+        "unit_of_meas": "fps",
+        "sug_dsp_prc": 1,
+        **MEASUREMENT,
+    },
+    "inference_ms": {
+        "name": "Inference time",
+        "dev_cla": "duration",
+        "unit_of_meas": "ms",
+        "sug_dsp_prc": 0,
+        **MEASUREMENT,
+    },
+    "frame_age_s": {
+        "name": "Last frame age",
+        "dev_cla": "duration",
+        "unit_of_meas": "s",
+        **MEASUREMENT,
+    },
+    "temperature": {
+        "name": "Processor temperature",
+        "dev_cla": "temperature",
+        "unit_of_meas": "°C",
+        **MEASUREMENT,
+    },
+    "throttled": {"p": "binary_sensor", "name": "Throttled", "dev_cla": "problem"},
+    "frames": {"name": "Frames", **_COUNTER, **_HIDDEN},
+    "skipped": {"name": "Frames skipped", **_COUNTER, **_HIDDEN},
+    "worker_restarts": {"name": "Worker restarts", **_COUNTER},
+    "pending": {"name": "Alerts waiting", **MEASUREMENT},
+    "dropped": {"name": "Alerts dropped", **_COUNTER},
+    "ignored": {"name": "Commands ignored", **_COUNTER},
+}
+"""What the heartbeat carries, by its key there."""
+
 
 def health(topics: Topics) -> dict[str, Component]:
     """Return what is wrong with the node, and which version of it runs since when."""
@@ -67,40 +103,6 @@ def health(topics: Topics) -> dict[str, Component]:
 
 def counters(topics: Topics) -> dict[str, Component]:
     """Return what the heartbeat carries."""
-    described: dict[str, Component] = {
-        "frames_per_second": {
-            "name": "Frame rate",
-            "unit_of_meas": "fps",
-            "sug_dsp_prc": 1,
-            **MEASUREMENT,
-        },
-        "inference_ms": {
-            "name": "Inference time",
-            "dev_cla": "duration",
-            "unit_of_meas": "ms",
-            "sug_dsp_prc": 0,
-            **MEASUREMENT,
-        },
-        "frame_age_s": {
-            "name": "Last frame age",
-            "dev_cla": "duration",
-            "unit_of_meas": "s",
-            **MEASUREMENT,
-        },
-        "temperature": {
-            "name": "Processor temperature",
-            "dev_cla": "temperature",
-            "unit_of_meas": "°C",
-            **MEASUREMENT,
-        },
-        "throttled": {"p": "binary_sensor", "name": "Throttled", "dev_cla": "problem"},
-        "frames": {"name": "Frames", **_COUNTER, **_HIDDEN},
-        "skipped": {"name": "Frames skipped", **_COUNTER, **_HIDDEN},
-        "worker_restarts": {"name": "Worker restarts", **_COUNTER},
-        "pending": {"name": "Alerts waiting", **MEASUREMENT},
-        "dropped": {"name": "Alerts dropped", **_COUNTER},
-        "ignored": {"name": "Commands ignored", **_COUNTER},
-    }
     return {
         key: {
             "p": "sensor",
@@ -110,5 +112,5 @@ def counters(topics: Topics) -> dict[str, Component]:
             "val_tpl": f"{{{{ value_json.{key} }}}}",
             "exp_aft": EXPIRE_AFTER_S,
         }
-        for key, description in described.items()
+        for key, description in _COUNTERS.items()
     }
