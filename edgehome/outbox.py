@@ -15,26 +15,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from edgehome.outbox_entry import COLUMNS, Entry, OutboxFullError, refused
+from edgehome.outbox_entry import COLUMNS, Entry, New, OutboxFullError, refused
 from edgehome.outbox_file import close_file, grow, open_file
 from edgehome.outbox_plan import Pending
 from edgehome.outbox_room import MAX_BYTES, MAX_ROWS, Room
+from edgehome.outbox_schema import ACKNOWLEDGED, INSERT, NOTE, REOPENED, SENT
 from edgehome.types import OutboxError, Problem
 
-__all__ = ["Entry", "Outbox", "OutboxFullError"]
+__all__ = ["Entry", "New", "Outbox", "OutboxFullError"]
 
 logger = logging.getLogger(__name__)
 
 MEMORY = "rule memory"
 """The note in which the rules' memory lies."""
-NOTE = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-INSERT = (
-    "INSERT INTO alerts (id, created_wall, payload, severity, rule, first)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
-SENT = "state = 'sent', sent_wall = ? WHERE seq = ? AND state = 'pending'"
-REOPENED = "state = 'pending', replay = 1 WHERE seq = ? AND state = 'sent'"
-ACKNOWLEDGED = "state = 'acknowledged' WHERE id = ?"
 
 
 class Outbox:
@@ -119,16 +112,20 @@ class Outbox:
         In a full outbox it may be folded into an earlier one of its rule at once.
         `memory` is how the rules stand after it; both are committed, or neither is.
         """
-        known = self._one("SELECT seq FROM alerts WHERE id = ?", alert_id)
-        if known is not None:
+        alert = New(alert_id, payload, wall_s, severity, rule)
+        return self.append_all([alert], memory=memory)[0]
+
+    def append_all(self, alerts: Sequence[New], *, memory: bytes | None = None) -> list[int]:
+        """Store the alerts of one moment and how the rules stand after it: all or nothing."""
+        known = [self._seq(alert.id) for alert in alerts]
+        if all(known):
             return known
-        row = (alert_id, wall_s, payload, severity, rule)
         try:
-            return self._insert(row, memory)
+            return self._insert(alerts, memory)
         except OutboxFullError:
             if not self._find_room():
                 raise
-            return self._insert(row, memory)
+            return self._insert(alerts, memory)
 
     def memory(self) -> bytes | None:
         """Return how the rules stood at the newest alert that told; None when none did."""
@@ -219,17 +216,25 @@ class Outbox:
         with self._transaction("FULL"):
             self._room.drop("disk", count)
 
-    def _insert(self, row: tuple[str, float, bytes, str, str], memory: bytes | None) -> int:
-        _, self._wall_s, payload, severity, rule = row
+    def _insert(self, alerts: Sequence[New], memory: bytes | None) -> list[int]:
         with self._transaction("FULL"):
-            first = int(self._room.begins(rule, self._wall_s))
-            cursor = self._connection.execute(INSERT, (*row, first))
+            seqs = [self._seq(alert.id) or self._add(alert) for alert in alerts]
             if memory is not None:
                 self._connection.execute(NOTE, (MEMORY, memory))
-            seq = int(cursor.lastrowid or 0)
-            self._room.added(Pending(seq, severity, rule, first), self._wall_s, len(payload))
             self._room.trim()
+        return seqs
+
+    def _add(self, alert: New) -> int:
+        self._wall_s = alert.wall_s
+        first = int(self._room.begins(alert.rule, alert.wall_s))
+        row = (alert.id, alert.wall_s, alert.payload, alert.severity, alert.rule, first)
+        seq = int(self._connection.execute(INSERT, row).lastrowid or 0)
+        added = Pending(seq, alert.severity, alert.rule, first)
+        self._room.added(added, alert.wall_s, len(alert.payload))
         return seq
+
+    def _seq(self, alert_id: str) -> int:
+        return self._one("SELECT seq FROM alerts WHERE id = ?", alert_id) or 0
 
     def _set(self, change: str, keys: Sequence[object], *values: object) -> int:
         """Bring rows from one state to another, a key each; return how many there were."""

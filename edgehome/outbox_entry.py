@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgehome.outbox_file import error_code
 from edgehome.types import OutboxError
@@ -29,6 +30,17 @@ class Entry:
     rule: str = ""
     folded: int = 0
     """Alerts of the same rule lost for want of room, for which this one stands too."""
+
+
+class New(NamedTuple):
+    """An alert that is to be stored."""
+
+    id: str
+    payload: bytes
+    wall_s: float
+    """Seconds since 1970 on the wall clock."""
+    severity: str = "warning"
+    rule: str = ""
 
 
 class OutboxFullError(OutboxError):

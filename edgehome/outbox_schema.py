@@ -60,6 +60,15 @@ KINDS: tuple[type | UnionType, ...] = (
 ADDED = ("warning", "", 1, 0)
 """What a row of the first version gets in the columns that it lacks."""
 
+NOTE = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+INSERT = (
+    "INSERT INTO alerts (id, created_wall, payload, severity, rule, first)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+SENT = "state = 'sent', sent_wall = ? WHERE seq = ? AND state = 'pending'"
+REOPENED = "state = 'pending', replay = 1 WHERE seq = ? AND state = 'sent'"
+ACKNOWLEDGED = "state = 'acknowledged' WHERE id = ?"
+
 Row = tuple[object, ...]
 """The columns of `COLUMNS[VERSION]`."""
 

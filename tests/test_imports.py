@@ -44,7 +44,7 @@ ALLOWED = {
     "edgehome.homeassistant": {"edgehome.types", "edgehome.config", "edgehome.homeassistant"},
     "edgehome.outbox": {
         "edgehome.types", "edgehome.outbox_entry", "edgehome.outbox_file", "edgehome.outbox_plan",
-        "edgehome.outbox_room",
+        "edgehome.outbox_room", "edgehome.outbox_schema",
     },
     "edgehome.outbox_entry": {"edgehome.types", "edgehome.outbox_file"},
     "edgehome.outbox_plan": {"edgehome.types"},
@@ -72,6 +72,9 @@ ALLOWED = {
     "edgehome.statefile": set(),
     "edgehome.seccomp": set(),
     "edgehome.landlock": set(),
+    "edgehome.retained": {
+        "edgehome.types", "edgehome.config", "edgehome.mqtt", "edgehome.broker",
+    },
     "edgehome.confinement": {
         "edgehome.seccomp", "edgehome.landlock", "edgehome.heads.names",
     },
@@ -113,6 +116,7 @@ ALLOWED = {
     },
     "edgehome.wakeup": set(),
     "edgehome.errands": set(),
+    "edgehome.logbook": set(),
     "edgehome.safemode": {"edgehome.types", "edgehome.statefile"},
     "edgehome.memory": set(),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgehome.backoff import BackOff
 from edgehome.delivery.acknowledgement import ACKNOWLEDGED, MOST, NOTE, Acknowledgement
+from edgehome.delivery.status import DeliveryStatus
 from edgehome.delivery.storage import Raised, Storage
 from edgehome.mqtt import FAILURE
 from edgehome.outbox import Entry, Outbox
@@ -50,13 +51,24 @@ class Backlog:
 
     @property
     def problems(self) -> list[Problem]:
-        """What keeps alerts from being stored."""
-        return self._storage.problems
+        """What keeps alerts from being stored, or from being acknowledged."""
+        answers = self.acknowledgement.problem
+        return [*([answers] if answers else []), *self._storage.problems]
 
-    @property
-    def raised(self) -> int:
-        """Alerts committed, or stored before under the same id, since the start."""
-        return self._storage.raised
+    def memory(self) -> bytes | None:
+        """Return how the rules stood at the newest alert when the outbox was opened."""
+        return self._storage.memory()
+
+    def status(self) -> DeliveryStatus:
+        """Return what is known here of how delivery stands."""
+        return DeliveryStatus(
+            pending=self.pending,
+            mode=self.acknowledgement.mode,
+            unanswered=self.acknowledgement.unanswered,
+            raised=self._storage.raised,
+            settled=self._storage.settled,
+            dropped=self._storage.dropped,
+        )
 
     @property
     def pending(self) -> int:
@@ -67,11 +79,6 @@ class Backlog:
     def in_flight(self) -> int:
         """Alerts that the broker has not answered for."""
         return len(self._in_flight)
-
-    @property
-    def dropped(self) -> int:
-        """Alerts lost for want of room, over the life of the outbox."""
-        return self._storage.dropped
 
     @property
     def store(self) -> str:

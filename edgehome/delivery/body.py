@@ -14,6 +14,8 @@ def alert_content(entry: Entry) -> dict[str, object]:
     except ValueError:  # a bit that the disk lost; the alert counts more than its words
         payload = {}
     payload = payload if isinstance(payload, dict) else {}
+    if entry.folded and isinstance(before := payload.get("folded", 0), int):
+        payload["folded"] = before + entry.folded
     return payload | {"id": entry.id, "seq": entry.seq}
 
 

@@ -11,8 +11,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Self
@@ -26,7 +26,7 @@ from edgehome.delivery.body import alert_body, alert_content
 from edgehome.delivery.commands import Commands
 from edgehome.delivery.cursor import Cursor
 from edgehome.delivery.status import DeliveryStatus
-from edgehome.delivery.storage import Raised, raised
+from edgehome.delivery.storage import Payload, Raised, raised
 from edgehome.mqtt import Acknowledged, Client, Connected, Lost, Received, Session, Subscribed
 from edgehome.types import Message, Problem
 
@@ -107,14 +107,18 @@ class Delivery:
             logger.error("the delivery thread did not end within %.0f s", STOP_S)
 
     def raise_alert(
-        self, alert_id: str, payload: Mapping[str, object], *, memory: bytes | None = None
+        self, alert_id: str, payload: Payload, *, memory: bytes | None = None, joined: bool = False
     ) -> None:
         """Hand in an alert and return at once; `status().raised` counts those committed.
 
-        `memory`, how the rules stand after it, is committed with it. Raises ValueError for a
-        payload that is no JSON or more than 16 KiB of it.
+        `memory`, how the rules stand after it, is committed with it; so is the next alert, where
+        it is `joined` to it. Raises ValueError for a payload that is no JSON or over 16 KiB of it.
         """
-        self._queue.put(raised(alert_id, payload, self._wall(), memory=memory))
+        self._queue.put(raised(alert_id, payload, self._wall(), memory=memory, joined=joined))
+
+    def memory(self) -> bytes | None:
+        """Return the rules' memory as the outbox had it at the start, None for none."""
+        return self._backlog.memory()
 
     def publish(self, messages: Iterable[Message], *, once: bool = False) -> None:
         """Hand in states and return at once.
@@ -131,6 +135,7 @@ class Delivery:
 
     def _run(self) -> None:
         with self._client:
+            self._turn(0.0)
             while not self._stopping:
                 self._turn(self._sleep_s())
             self._say_goodbye()
@@ -266,17 +271,12 @@ class Delivery:
     def _look(self, now_s: float) -> DeliveryStatus:
         if self._session and (now_s > self._stable_s or not broker.comes_and_goes(self._trouble)):
             self._trouble = None
-        answers = self._backlog.acknowledgement
-        found = [self._trouble, self._cursor.problem, answers.problem, *self._backlog.problems]
-        return DeliveryStatus(
+        found = [self._trouble, self._cursor.problem, *self._backlog.problems]
+        return replace(
+            self._backlog.status(),
             connected=self._session is not None,
             announcements=self._board.announcements,
-            pending=self._backlog.pending,
-            mode=answers.mode,
-            unanswered=answers.unanswered,
-            raised=self._backlog.raised,
-            dropped=self._backlog.dropped,
-            ignored=self._commands.ignored + answers.ignored,
+            ignored=self._commands.ignored + self._backlog.acknowledgement.ignored,
             problems=tuple(p for p in [*found, *self._board.problems()] if p),
             progress_s=now_s,
         )

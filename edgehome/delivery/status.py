@@ -22,6 +22,8 @@ class DeliveryStatus:
     """Alerts that the broker took and the home has yet to answer for."""
     raised: int = 0
     """Alerts committed since the start."""
+    settled: int = 0
+    """Alerts handed in since the start that wait for the disk no more, whatever became of them."""
     dropped: int = 0
     """Alerts lost for want of room, over the life of the outbox."""
     ignored: int = 0

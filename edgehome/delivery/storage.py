@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgehome.backoff import BackOff
-from edgehome.outbox import Entry, Outbox, OutboxFullError
+from edgehome.outbox import Entry, New, Outbox, OutboxFullError
+from edgehome.outbox_plan import RANK
 from edgehome.types import OutboxError, Problem
 
 logger = logging.getLogger(__name__)
@@ -20,7 +22,11 @@ ALERT_BYTES = 16384
 RING = 64
 """Alerts kept in memory while the disk refuses them."""
 
+OPEN_S = 5.0
+"""The outbox is waited for so long at a start: opening 10,000 alerts takes 0.3 s."""
+
 Answer = TypeVar("Answer")
+Payload = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +41,24 @@ class Raised:
     rule: str = ""
     memory: bytes | None = None
     """How the rules stand after it; it is stored with the alert or not at all."""
+    joined: bool = False
+    """The next one is of the same moment: both are stored, or neither is."""
 
 
 def raised(
-    alert_id: str, payload: Mapping[str, object], wall_s: float, *, memory: bytes | None = None
+    alert_id: str,
+    payload: Payload,
+    wall_s: float,
+    *,
+    memory: bytes | None = None,
+    joined: bool = False,
 ) -> Raised:
     """Return an alert to store; raises ValueError for no JSON or more than 16 KiB of it."""
     content = json.dumps(dict(payload), allow_nan=False).encode()
     if len(content) > ALERT_BYTES:
         raise ValueError(f"the payload of alert {alert_id} has {len(content)} bytes")
     severity, rule = str(payload.get("severity", "warning")), str(payload.get("rule", ""))
-    return Raised(alert_id, content, wall_s, severity, rule, memory)
+    return Raised(alert_id, content, wall_s, severity, rule, memory, joined)
 
 
 class Storage:
@@ -60,8 +73,11 @@ class Storage:
         self._back_off = BackOff(jitter)
         self._damage: Problem | None = None
         self._fault: Problem | None = None
+        self._taken = 0
         self.raised = 0
         """Alerts committed, or stored before under the same id, since the start."""
+        self._tried = threading.Event()
+        self._memory: bytes | None = None
 
     @property
     def problems(self) -> list[Problem]:
@@ -92,11 +108,18 @@ class Storage:
         """Say whether the disk failed, and is left alone for a while."""
         return bool(self._fault) and now_s < self._back_off.until_s
 
+    @property
+    def settled(self) -> int:
+        """Alerts taken since the start that wait for the disk no more, whatever became of them."""
+        return self._taken - len(self._ring)
+
     def add(self, alert: Raised) -> None:
-        """Take an alert; `keep` stores it. Without a disk the oldest in memory give way."""
+        """Take an alert; `keep` stores it. Without a disk the least severe in memory give way."""
         self._ring.append(alert)
+        self._taken += 1
         while len(self._ring) > RING and self._fault:
-            lost = self._ring.popleft()
+            lost = min(self._ring, key=lambda alert: RANK.get(alert.severity, 1))
+            self._ring.remove(lost)
             self._ring_dropped += 1
             logger.error("alert %s is lost: the disk refuses it and the memory is full", lost.id)
 
@@ -105,26 +128,30 @@ class Storage:
         if self._outbox is None:
             self._outbox = Outbox(self._path).__enter__()
             self._damage = self._outbox.damage or self._damage
+            self._memory = self._outbox.memory()
         return self._outbox
 
     def keep(self, outbox: Outbox) -> Iterator[Entry]:
         """Commit what waits in memory, and yield each; raises OutboxError when the disk refuses."""
-        while self._ring:
-            alert = self._ring[0]
-            seq = outbox.append(
-                alert.id,
-                alert.payload,
-                alert.wall_s,
-                severity=alert.severity,
-                rule=alert.rule,
-                memory=alert.memory,
-            )
-            self._ring.popleft()
-            self.raised += 1
-            yield Entry(seq, alert.id, alert.wall_s, alert.payload)
+        while group := self._group():
+            new = [New(a.id, a.payload, a.wall_s, a.severity, a.rule) for a in group]
+            seqs = outbox.append_all(new, memory=group[-1].memory)
+            for seq, alert in zip(seqs, group, strict=True):
+                self._ring.popleft()
+                self.raised += 1
+                yield Entry(seq, alert.id, alert.wall_s, alert.payload)
         if self._ring_dropped:
             outbox.add_dropped(self._ring_dropped)
             self._ring_dropped = 0
+
+    def _group(self) -> list[Raised]:
+        """Return the oldest alerts of one moment; none while the last of them is still to come."""
+        group: list[Raised] = []
+        for alert in self._ring:
+            group.append(alert)
+            if not alert.joined:
+                return group
+        return []
 
     def refused(self) -> list[Entry]:
         """Return the alerts that the disk refuses, with the seq 0."""
@@ -135,11 +162,21 @@ class Storage:
         """Drop an alert that was sent from memory."""
         self._ring = deque(alert for alert in self._ring if alert.id != alert_id)
 
+    def memory(self) -> bytes | None:
+        """Return how the rules stood at the newest alert when the outbox was opened.
+
+        For other threads: waits until the disk has given an outbox or has failed to.
+        """
+        if not self._tried.wait(OPEN_S):
+            logger.warning("the outbox takes more than %g s to open", OPEN_S)
+        return self._memory
+
     def failed(self, error: OutboxError, now_s: float) -> None:
         """Note that the disk refused, and leave it alone for a while."""
         if self._fault is None:
             logger.error("%s", error)
         self._fault = error.problem
+        self._tried.set()
         self._back_off.fail(now_s)
         if not isinstance(error, OutboxFullError):
             self.close()  # the next `open` checks and, if need be, replaces the file
@@ -149,6 +186,7 @@ class Storage:
         if self._fault:
             logger.info("the outbox stores alerts again")
         self._fault = None
+        self._tried.set()
         self._back_off.succeed()
 
     def ask(self, question: Callable[[Outbox], Answer], otherwise: Answer) -> Answer:
