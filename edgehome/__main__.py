@@ -112,12 +112,32 @@ def _parser() -> Parser:
     add_models(commands, _default_config())
     add_vocabulary(commands, _default_config())
     add_explain(commands, _state_folder())
+    _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
     doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
     doctor.add_argument("--json", action="store_true", help="one JSON object a check")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_purge(commands: Commands) -> None:
+    purge = commands.add_parser(
+        "purge",
+        help="remove the node from Home Assistant, and all that it has stored",
+        description="With the node stopped: clears every retained message of the node on the "
+        "broker, so that it leaves Home Assistant, then removes outbox, memory, history, "
+        "configuration and password here. There is no way back.",
+    )
+    _config_option(purge)
+    purge.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    purge.add_argument("--yes", action="store_true", help="do not ask")
+    purge.add_argument("--keep-config", action="store_true", help="and the password")
+    purge.add_argument(
+        "--local", action="store_true", help="go on here even if the broker cannot be cleared"
+    )
+    purge.add_argument("--json", action="store_true", help="one JSON object")
+    purge.set_defaults(run=_purge)
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +161,12 @@ def _run(options: argparse.Namespace) -> int:
     from edgehome.app import run
 
     return run(options.config, options.state)
+
+
+def _purge(options: argparse.Namespace) -> int:
+    from edgehome.purge import purge
+
+    return purge(options)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -75,6 +75,9 @@ ALLOWED = {
     "edgehome.retained": {
         "edgehome.types", "edgehome.config", "edgehome.mqtt", "edgehome.broker",
     },
+    "edgehome.retained": {
+        "edgehome.types", "edgehome.config", "edgehome.mqtt", "edgehome.broker",
+    },
     "edgehome.confinement": {
         "edgehome.seccomp", "edgehome.landlock", "edgehome.heads.names",
     },
@@ -128,7 +131,7 @@ COMPOSERS = {
     "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
-    "edgehome.reload", "edgehome.lasting", "edgehome.controls",
+    "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
