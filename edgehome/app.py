@@ -90,8 +90,6 @@ class App:
             identify=lambda: uuid.uuid4().hex,
         )
         self.node.mode = remembered_mode(lasting.memory)
-        if remembered := lasting.rules.load():
-            self.node.restore(remembered.memory, gap_s=remembered.gap_s)
         self.node.recall(read_history(lasting.state))
         self._controls = Controls(
             self.node,
@@ -129,6 +127,7 @@ class App:
                 vouched=self._vouched,
             )
             stack.enter_context(self._delivery)
+            self._restore()
             self._announce()
             selector = stack.enter_context(selectors.DefaultSelector())
             selector.register(lasting.wakeup, selectors.EVENT_READ)
@@ -156,6 +155,12 @@ class App:
                 selector=selector,
                 clock=time.monotonic,
             )
+
+    def _restore(self) -> None:
+        """Let the rules go on: from the newer of the outbox's memory and the file's."""
+        rules = self._lasting.rules
+        if remembered := rules.load(self._delivery.memory() if rules.is_new else None):
+            self.node.restore(remembered.memory, gap_s=remembered.gap_s)
 
     def _vouched(self) -> bool:
         """Return whether the node works; asked on the network thread, which outlives a hang.

@@ -204,6 +204,15 @@ class Node:
         return rate, median(self._steps_ms) if self._steps_ms else None
 
 
+def said(status: NodeStatus) -> str:
+    """Return how the node is, in the line that `systemctl status` shows."""
+    if status.problems:
+        return "; ".join(problem.message for problem in status.problems)
+    if status.frames_per_second is None:
+        return "starting"
+    return f"{status.mode}, {status.frames_per_second:.0f} frames a second"
+
+
 def sun_over(location: LocationConfig) -> SunTimes | None:
     """Return the sun over the home, or None where the file does not say where that is."""
     if location.latitude is None or location.longitude is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from edgehome import homeassistant, systemd
@@ -18,7 +18,7 @@ from edgehome.explain import explain_alert
 from edgehome.history import History
 from edgehome.homeassistant import Command
 from edgehome.messages import Ready, Snapshot
-from edgehome.node import Node
+from edgehome.node import Node, said
 from edgehome.rulememory import RuleMemory
 from edgehome.rules import Verdict
 from edgehome.types import Alert, Problem, Scores
@@ -77,6 +77,7 @@ class Supervisor:
         self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
         self._ready = False
         self._longest_s = 0.0
+        self._raised, self._unkept = 0, False
         self._frame_s: float | None = None
         self._heard_s = clock()
         self._idle_s = 0.0
@@ -129,8 +130,10 @@ class Supervisor:
                 logger.warning("a turn of the loop took %.0f ms", took_s * 1000)
 
     def keep_rules(self) -> None:
-        """Have it written how the rules stand."""
-        self._rules.save(self.node.memory(), self._heard_s)
+        """Have it written how the rules stand, but not before an alert that they remember."""
+        self._unkept = self._raised > self._delivery.status().settled
+        if not self._unkept:
+            self._rules.save(self.node.memory(), self._heard_s)
 
     def refresh(self) -> None:
         """Tell the home of the status at the next turn."""
@@ -184,27 +187,38 @@ class Supervisor:
         for event in verdict.events:
             verb = "started" if event.edge == "onset" else "ended"
             logger.info("%s %s (%.2f)", event.activity, verb, event.score)
-        for alert in verdict.alerts:
-            self._raise(alert)
+        if verdict.alerts:
+            self._raise(verdict.alerts)
         for near_miss in verdict.near_misses:
             logger.info("no alert %s: %s", near_miss.rule, near_miss.message)
             self._history.add(near_miss)
-        if verdict.alerts:
-            self.keep_rules()
         if verdict != Verdict():
             self.refresh()
 
-    def _raise(self, alert: Alert) -> None:
+    def _raise(self, alerts: Sequence[Alert]) -> None:
+        """Hand over the alerts of one moment; how the rules stand is stored with them, as one."""
+        memory = self._rules.encode(self.node.memory(), self._heard_s)
         slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
-        slug = slugs.get(alert.rule, homeassistant.OTHER_RULE)
-        self.raise_event(alert, slug, explain_alert(alert))
-        self._vision.ask_snapshot(alert.id)
+        for alert in alerts:
+            slug = slugs.get(alert.rule, homeassistant.OTHER_RULE)
+            joined = alert is not alerts[-1]
+            self.raise_event(alert, slug, explain_alert(alert), memory=memory, joined=joined)
+            self._vision.ask_snapshot(alert.id)
 
-    def raise_event(self, alert: Alert, event_type: str, explanation: str = "") -> None:
+    def raise_event(
+        self,
+        alert: Alert,
+        event_type: str,
+        explanation: str = "",
+        *,
+        memory: bytes | None = None,
+        joined: bool = False,
+    ) -> None:
         """Hand an alert over, a rule's or the node's own, and keep a record of it."""
         logger.warning("alert %s: %s", alert.rule, alert.message)
         payload = homeassistant.alert_payload(alert, event_type, explanation)
-        self._delivery.raise_alert(alert.id, payload)
+        self._delivery.raise_alert(alert.id, payload, memory=memory, joined=joined)
+        self._raised += 1
         self._history.add(alert)
 
     def _show(self, snapshot: Snapshot) -> None:
@@ -260,7 +274,8 @@ class Supervisor:
     def _tell_changes(self) -> None:
         """Publish the states that differ from what was said last."""
         status = self._status()
-        if self._rules.due() and any(rule.state != "inactive" for rule in status.rules):
+        due = self._rules.due() and any(rule.state != "inactive" for rule in status.rules)
+        if due or self._unkept:
             self.keep_rules()
         messages = homeassistant.state_messages(status, explain_alert)
         changed = [m for m in messages if self._told.get(m.topic) != m.payload]
@@ -269,7 +284,7 @@ class Supervisor:
             self._delivery.publish(changed)
         if self._vision.resting:
             self._announce_ready()
-        summary = _summary(status)
+        summary = said(status)
         if summary != self._summary:
             self._summary = summary
             systemd.notify(f"STATUS={summary}")
@@ -279,12 +294,3 @@ class Supervisor:
         if not self._ready:
             self._ready = True
             systemd.notify("READY=1")
-
-
-def _summary(status: homeassistant.NodeStatus) -> str:
-    """Return how the node is, in the line that `systemctl status` shows."""
-    if status.problems:
-        return "; ".join(problem.message for problem in status.problems)
-    if status.frames_per_second is None:
-        return "starting"
-    return f"{status.mode}, {status.frames_per_second:.0f} frames a second"

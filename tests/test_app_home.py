@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from broker import Listener, wait_for
-from daemon import ALERT, BASE, STATE, Daemon, wait_for_alerts
+from daemon import ALERT, BASE, HEARTBEAT, STATE, Daemon, wait_for_alerts
 
 MODE, VISITOR = f"{BASE}/mode", f"{BASE}/rule/visitor"
 
@@ -97,10 +97,10 @@ def test_after_a_restart_a_rule_that_has_told_does_not_tell_again(
     daemon.write()
     daemon.start()
     wait_for_alerts(listener, 1)
-    first = listener.heard(ALERT)[0].json
-    wait_for((daemon.state / "rules.json").exists, 5)
-    time.sleep(0.5)
     daemon.end(how)
+    first = listener.heard(ALERT)[0].json
+    if how is signal.SIGKILL:
+        (daemon.state / "rules.json").unlink(missing_ok=True)  # the outbox alone tells
     told = len(listener.heard(f"{VISITOR}/attributes"))
     daemon.start()
     daemon.wait_ready()
@@ -182,3 +182,79 @@ def test_a_rule_that_fired_before_a_restart_does_not_fire_for_ever_without_a_cam
     wait_for(lambda: len(listener.heard(VISITOR)) > count, 20)
     assert listener.heard(VISITOR)[-1].payload == b"ON", "it may still be going on"
     wait_for(lambda: listener.heard(VISITOR)[-1].payload == b"OFF", 65)
+
+
+def test_disarming_and_silencing_are_told_as_alerts_and_the_silence_outlives_a_restart(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    listener.say(f"{BASE}/silence/set", b"ON")
+    wait_for(lambda: listener.heard(STATE)[-1].json["silenced"] == "ON", 5)
+    wait_for(lambda: listener.heard(ALERT)[-1].json["event_type"] == "silenced", 5)
+    time.sleep(0.5)
+    count = len(listener.heard(ALERT))
+    daemon.end()
+    daemon.start()
+    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "person", 20)
+    time.sleep(2)
+    state = listener.heard(STATE)[-1].json
+    assert state["silenced"] == "ON"
+    assert state["silenced_until"] > state["started"]
+    assert len(listener.heard(ALERT)) == count
+    listener.say(f"{BASE}/silence/set", b"OFF")
+    wait_for_alerts(listener, count + 1)
+    listener.say(f"{MODE}/set", b"disarmed")
+    wait_for(lambda: listener.heard(ALERT)[-1].json["event_type"] == "disarmed", 5)
+    told = listener.heard(ALERT)[-1].json
+    assert (told["rule"], told["severity"]) == ("Disarmed", "info")
+    assert told["message"] == "Disarmed by a command; it was away."
+    assert told["id"]
+    assert told["seq"] > count
+
+
+def test_a_threshold_that_the_home_sets_holds_at_once_and_over_a_restart(
+    daemon: Daemon, listener: Listener
+) -> None:
+    threshold = f"{VISITOR}/threshold"
+    daemon.config["rules"][0]["adjustable"] = True
+    daemon.write()
+    daemon.start()
+    wait_for_alerts(listener, 1)
+    assert listener.heard(threshold)[-1].payload == b"0.3"
+    for refused in (b"NaN", b"5e-1", b"1.5", b"0.0"):
+        listener.say(f"{threshold}/set", refused)
+    listener.say(f"{threshold}/set", b"1.0")
+    wait_for(lambda: listener.heard(threshold)[-1].payload == b"1", 5)
+    wait_for(lambda: listener.heard(VISITOR)[-1].payload == b"OFF", 5)
+    count = len(listener.heard(ALERT))
+    daemon.end()
+    heard = len(listener.heard(threshold))
+    daemon.start()
+    wait_for(lambda: listener.heard(STATE)[-1].json["activity"] == "none", 20)
+    wait_for(lambda: len(listener.heard(threshold)) > heard, 5)
+    assert listener.heard(threshold)[-1].payload == b"1"
+    time.sleep(2)
+    assert len(listener.heard(ALERT)) == count
+    daemon.config["rules"][0]["above"] = 0.31
+    daemon.write()
+    wait_for(lambda: listener.heard(threshold)[-1].payload == b"0.31", 5, "the file wins")
+    wait_for_alerts(listener, count + 1)
+    announced = [m for m in listener.heard() if m.topic.startswith("homeassistant/device/")]
+    assert announced[-1].json["cmps"]["threshold_visitor"]["p"] == "number"
+    del daemon.config["rules"][0]["adjustable"]
+    daemon.write()
+    wait_for(lambda: listener.heard(threshold)[-1].payload == b"", 5, "the slider's end")
+
+
+def test_a_flood_of_commands_is_cut_and_counted_in_the_heartbeat(
+    daemon: Daemon, listener: Listener
+) -> None:
+    daemon.start()
+    wait_for(lambda: listener.heard(HEARTBEAT), 20)
+    daemon.wait_ready()
+    for _ in range(30):
+        listener.say(f"{MODE}/set", b"maybe")
+    listener.say("homeassistant/status", b"online")  # it is then told everything anew
+    wait_for(lambda: listener.heard(HEARTBEAT)[-1].json["ignored"] == 30, 15)
+    assert daemon.said().count("is ignored") == 1, "one line a minute"
