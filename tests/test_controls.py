@@ -1,0 +1,210 @@
+"""What the home asks of a node, on made-up scores; tests/test_app_home.py asks the whole node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from edgehome.config.types import Config, EventsConfig, Rule
+from edgehome.controls import EVENTS_S, MOST_EVENTS, Controls, accepted
+from edgehome.homeassistant import Command, Mute, Reload, SetMode, SetThreshold
+from edgehome.homeassistant import Silence as Silenced
+from edgehome.node import Node
+from edgehome.silence import Silence
+from edgehome.statefile import StateFile
+from edgehome.types import Alert, Mode, Scores
+from tests.rules.scene import activity, rule
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+class Home:
+    """A node with controls, a clock that goes with its frames, and a state file."""
+
+    def __init__(self, folder: Path, *rules: Rule) -> None:
+        self.file = folder / "state.json"
+        self.config = Config(rules=rules, events=EventsConfig(smoothing_s=0))
+        self.ids = count()
+        self.time_s = 0.0
+        self.told: list[tuple[Alert, str]] = []
+        self.reloads = 0
+        self.start()
+
+    def start(self) -> None:
+        memory = StateFile(self.file)
+        memory.load()
+        self.node = Node(
+            self.config, identity="t", started_at=NOON, identify=lambda: f"id{next(self.ids)}"
+        )
+        self.controls = Controls(
+            self.node,
+            self.config,
+            memory=memory,
+            silence=Silence(memory, lambda: self.time_s, lambda: 1e9 + self.time_s),
+            tell=lambda alert, kind: self.told.append((alert, kind)),
+            reload=self._reload,
+            clock=lambda: self.time_s,
+        )
+        self.controls.use(self.config)
+        self.controls.turn()
+
+    def _reload(self) -> None:
+        self.reloads += 1
+
+    def ask(self, *commands: Command) -> None:
+        for command in commands:
+            assert not self.controls.refused(command)
+            self.controls.obey(command)
+        self.controls.turn()
+
+    def show(self, seconds: float, slap: float) -> list[Alert]:
+        alerts: list[Alert] = []
+        for frame in range(round(seconds * 5)):
+            self.time_s += 0.2
+            at = NOON + timedelta(seconds=self.time_s)
+            alerts += self.node.see(Scores(self.time_s, at, {"slap": slap}, frame)).alerts
+            self.controls.turn()
+        return alerts
+
+    def kinds(self) -> list[str]:
+        return [kind for _, kind in self.told]
+
+
+FIGHT = rule(activity("slap", above=0.6, below=0.3), repeat_interval_s=0.0)
+
+
+def test_disarming_is_told_like_an_alert_and_arming_is_not(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    assert home.told == [], "its state at the start is no command"
+    home.ask(SetMode(Mode.NIGHT), SetMode(Mode.DISARMED), SetMode(Mode.DISARMED))
+    ((alert, kind),) = home.told
+    assert (kind, alert.rule, str(alert.severity)) == ("disarmed", "Disarmed", "info")
+    assert alert.message == "Disarmed by a command; it was night."
+    assert alert.at.tzinfo
+    assert len(alert.id) == 32
+    home.ask(SetMode(Mode.HOME))
+    assert home.kinds() == ["disarmed"]
+    home.ask(SetMode(Mode.DISARMED))
+    home.start()
+    assert home.kinds() == ["disarmed", "disarmed"], "a restart tells nothing again"
+    assert json.loads(home.file.read_text())["mode"] == "disarmed"
+
+
+def test_a_silence_is_told_with_its_end_and_ends_by_itself(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    home.ask(Silenced(silent=True), Silenced(silent=True))
+    assert home.kinds() == ["silenced"]
+    until = home.node.status().silenced_until
+    assert until
+    assert home.told[0][0].message == f"Silenced by a command until {until:%H:%M}."
+    assert home.show(2, 0.9) == []
+    home.time_s += 3600
+    home.show(0.2, 0.9)
+    assert home.node.status().silenced_until is None
+    assert len(home.show(1, 0.0) + home.show(1, 0.9)) == 1
+
+
+def test_a_silence_ends_on_request_and_outlives_a_restart(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    home.ask(Silenced(silent=True))
+    home.start()
+    assert home.node.status().silenced_until
+    assert home.show(2, 0.9) == []
+    home.ask(Silenced(silent=False))
+    assert home.node.status().silenced_until is None
+    assert len(home.show(1, 0.9)) == 1
+    home.start()
+    assert home.node.status().silenced_until is None
+    assert home.controls.deadline_s > 1e9
+
+
+def test_muting_the_last_rule_that_told_anything_is_told(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT, replace(FIGHT, name="Fall"))
+    home.ask(Mute("fight", muted=True))
+    assert home.told == []
+    home.ask(Mute("fall", muted=True), Mute("fall", muted=True))
+    assert home.kinds() == ["silenced"]
+    home.ask(Mute("fall", muted=False), Mute("fall", muted=True))
+    assert home.kinds() == ["silenced", "silenced"]
+
+
+def test_whoever_disarms_and_arms_in_turn_does_not_fill_the_outbox(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    for _ in range(100):
+        home.ask(SetMode(Mode.AWAY), SetMode(Mode.DISARMED))
+    assert len(home.told) == MOST_EVENTS
+    home.time_s += EVENTS_S
+    home.ask(SetMode(Mode.AWAY), SetMode(Mode.DISARMED))
+    assert len(home.told) == MOST_EVENTS + 1
+    assert home.told[-1][0].folded == 100 - MOST_EVENTS
+
+
+def test_a_threshold_counts_from_the_next_frame_on_and_only_for_its_rule(tmp_path: Path) -> None:
+    other = replace(FIGHT, name="Third")
+    home = Home(tmp_path, replace(FIGHT, adjustable=True), other)
+    assert [item.threshold for item in home.node.status().rules] == [0.6, None]
+    assert {alert.rule for alert in home.show(1, 0.7)} == {"Fight", "Third"}
+    home.ask(SetThreshold("fight", 0.8))
+    assert [item.threshold for item in home.node.status().rules] == [0.8, None]
+    home.show(0.2, 0.7)
+    assert [item.state for item in home.node.status().rules] == ["inactive", "firing"]
+    (alert,) = home.show(1, 0.85)
+    assert alert.rule == "Fight"
+    assert alert.evidence[0].threshold == "0.8"
+
+
+def test_a_threshold_outlives_a_restart_and_a_reload_of_another_rule(tmp_path: Path) -> None:
+    home = Home(tmp_path, replace(FIGHT, adjustable=True))
+    home.ask(SetThreshold("fight", 0.8), SetThreshold("fight", 0.9))
+    home.start()
+    assert home.node.status().rules[0].threshold == 0.9
+    both = (*home.config.rules, replace(FIGHT, name="Third"))
+    home.controls.use(replace(home.config, rules=both))
+    assert [item.threshold for item in home.node.status().rules] == [0.9, None]
+    edited = replace(FIGHT, when=activity("slap", above=0.5, below=0.3), adjustable=True)
+    home.controls.use(replace(home.config, rules=(edited,)))
+    assert home.node.status().rules[0].threshold == 0.5, "the file that was edited wins"
+
+
+@pytest.mark.parametrize(
+    ("key", "payload", "why"),
+    [
+        ("mode", b"maybe", "it is none of ours"),
+        ("rule/nobody/mute", b"ON", "there is no such rule"),
+        ("rule/nobody/threshold", b"0.5", "there is no such rule"),
+        ("rule/third/threshold", b"0.5", "the rule is not adjustable"),
+        ("rule/fight/threshold", b"5e-1", "it is none of ours"),
+    ],
+)
+def test_what_is_not_obeyed_says_why(tmp_path: Path, key: str, payload: bytes, why: str) -> None:
+    home = Home(tmp_path, replace(FIGHT, adjustable=True), replace(FIGHT, name="Third"))
+    put: list[Command] = []
+    take: Callable[[str, bytes], str | None] = accepted(home.controls, put.append)
+    assert take(key, payload) == why
+    assert put == []
+    assert take("rule/fight/threshold", b"0.5") is None
+    assert put == [SetThreshold("fight", 0.5)]
+
+
+def test_a_rule_that_a_reload_took_between_the_question_and_the_deed_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path, replace(FIGHT, adjustable=True))
+    home.controls.use(replace(home.config, rules=()))
+    home.controls.obey(SetThreshold("fight", 0.8))
+    home.controls.obey(Mute("fight", muted=True))
+    home.controls.turn()
+    assert home.told == []
+    assert home.node.status().rules == ()
+
+
+def test_a_reload_is_passed_on(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    home.ask(Reload())
+    assert home.reloads == 1
