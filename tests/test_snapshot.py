@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from test_worker import Heard
 
 from edgehome.camera.video import jpeg
 from edgehome.config.types import Config, SnapshotsConfig
+from edgehome.errands import Errands
 from edgehome.messages import (
     SNAPSHOT_BYTES,
     MessageError,
@@ -34,9 +36,12 @@ from edgehome.messages import (
     encode_request,
 )
 from edgehome.process import WorkerProcess
+from edgehome.quarantine import Quarantine
+from edgehome.reboot import Reboot
 from edgehome.snapshot import PAUSE_S, UNDER_WAY, Requests, fitted
+from edgehome.statefile import StateFile
 from edgehome.types import Scores
-from edgehome.vision import worker_settings
+from edgehome.vision import Vision, worker_settings
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PICTURE, ATTRIBUTES = f"{BASE}/snapshot", f"{BASE}/snapshot/attributes"
@@ -181,6 +186,39 @@ def test_asking_a_worker_that_does_not_listen_never_waits() -> None:
         assert time.monotonic() - began_s < 2
         assert answers[0]
         assert not answers[-1]
+        worker.close()
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_worker_that_sends_a_picture_unasked_is_ended(tmp_path: Path, asked: bool) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    state = StateFile(tmp_path / "state.json")
+    with (
+        theirs,
+        selectors.DefaultSelector() as selector,
+        Errands() as errands,
+        subprocess.Popen(sleeping) as process,
+    ):
+        vision = Vision(
+            Config(snapshots=SnapshotsConfig(enabled=True)),
+            selector=selector,
+            errands=errands,
+            quarantine=Quarantine(state),
+            reboot=Reboot(tmp_path / "reboot", state, time.time),
+            report=lambda _part, _problem: None,
+            clock=time.monotonic,
+        )
+        worker = vision._worker = WorkerProcess(process, ours)
+        if asked:
+            vision.ask_snapshot("an alert")
+        theirs.send(encode(Snapshot("an alert", AT, SMALL)))
+        heard = list(vision.hear())
+        assert heard == ([Snapshot("an alert", AT, SMALL)] if asked else [])
+        assert worker.wait(0.2 if asked else 10) is not asked
+        process.kill()
+        process.wait()
         worker.close()
 
 
