@@ -89,6 +89,17 @@ def unreachable(config: MqttConfig, why: str) -> Problem:
     )
 
 
+def failure(config: MqttConfig, error: Exception) -> Problem:
+    """Return the problem of an attempt to connect, or a connection, that ended like this."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return untrusted(config, error)
+    if isinstance(error, ssl.SSLError):
+        return no_tls(config, error)
+    if isinstance(error, OSError):
+        return unreachable(config, str(error))
+    return unreachable(config, f"what answers there does not speak MQTT ({error!r})")
+
+
 def refusal(config: MqttConfig, reason: int, name: str) -> Problem:
     """Return the problem of a broker that answers and does not let us in."""
     if reason in UNSUPPORTED_VERSION:

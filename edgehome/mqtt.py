@@ -44,9 +44,7 @@ WINDOW = 16
 """Unacknowledged QoS 1 messages, either way."""
 
 FAILURE = 0x80
-NOT_AUTHORIZED = 0x87
-TAKEN_OVER = 0x8E
-UNSPECIFIED = 0x80
+NOT_AUTHORIZED, TAKEN_OVER, UNSPECIFIED = 0x87, 0x8E, 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,14 +288,8 @@ class Client:
                 return broker.judge(config, problem, self._short_lives)
         except EdgehomeError as error:
             return error.problem
-        except ssl.SSLCertVerificationError as error:
-            return broker.untrusted(config, error)
-        except ssl.SSLError as error:
-            return broker.no_tls(config, error)
-        except OSError as error:
-            return broker.unreachable(config, str(error))
         except Exception as error:  # noqa: BLE001  # whatever paho's parser raises on what is sent
-            return broker.unreachable(config, f"what answers there does not speak MQTT ({error!r})")
+            return broker.failure(config, error)
         finally:
             self._session = None
 
