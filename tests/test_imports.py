@@ -75,9 +75,6 @@ ALLOWED = {
     "edgehome.retained": {
         "edgehome.types", "edgehome.config", "edgehome.mqtt", "edgehome.broker",
     },
-    "edgehome.retained": {
-        "edgehome.types", "edgehome.config", "edgehome.mqtt", "edgehome.broker",
-    },
     "edgehome.confinement": {
         "edgehome.seccomp", "edgehome.landlock", "edgehome.heads.names",
     },
