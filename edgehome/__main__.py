@@ -159,8 +159,10 @@ def _state_folder() -> Path:
 
 def _run(options: argparse.Namespace) -> int:
     from edgehome.app import run
+    from edgehome.logbook import Logbook
 
-    return run(options.config, options.state)
+    with Logbook(sys.stderr):
+        return run(options.config, options.state)
 
 
 def _purge(options: argparse.Namespace) -> int:

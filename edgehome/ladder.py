@@ -16,8 +16,8 @@ from math import inf
 
 START_S = 60.0
 """Seconds from the start to the first frame: a Zero 2 W needs many to import and to load."""
-RESULT_S = 5.0
-"""Seconds from one result to the next, after the first."""
+RESULT_S = 4.5
+"""Seconds from one result to the next, after the first: what hangs is found within 5 seconds."""
 LATE_S = 1.0
 """When its keeper comes so late it was itself held up, and the worker is given its time anew."""
 TERMINATE_S = 1.0

@@ -42,7 +42,7 @@ class Quarantine:
             return Choice(configured, digest)
         good = Path(self._state.get("good_model", ""))
         good_digest = self._state.get("good_sha256", "")
-        remedy = "Replace the model file; `edgehome bench` tries one."
+        remedy = "Replace the model file and reload; `edgehome bench` tries one."
         if good_digest and good_digest != digest and file_sha256(good) == good_digest:
             message = f"The model {configured.name} killed three workers; {good.name} runs instead."
             return Choice(good, good_digest, Problem("model_quarantined", message, remedy))

@@ -98,6 +98,7 @@ class Vision:
         self._stopped = False
         self._worker: WorkerProcess | None = None
         self._since_s: float | None = None
+        self._expected = False
         self._last_frame = 0
         self._choice = Choice(Path())
         self._failure: Problem | None = None
@@ -123,8 +124,12 @@ class Vision:
         return not self._ladder.overdue(self._clock())
 
     def retry(self) -> None:
-        """Start a worker that is waited for now."""
-        self._ladder.hurry(self._clock())
+        """Start a worker that is waited for now, and look again at a model in quarantine."""
+        now_s = self._clock()
+        self._ladder.hurry(now_s)
+        if self._choice.problem and self._ladder.stop(now_s) is Action.TERMINATE:
+            self._expected = True
+            self._signal(signal.SIGTERM)
 
     def ask_snapshot(self, alert_id: str) -> None:
         """Ask for the picture that goes with an alert, where they are enabled; never waits.
@@ -238,6 +243,11 @@ class Vision:
     def _bury(self, worker: WorkerProcess) -> None:
         """Note how the worker ended, and when the next one is due."""
         now_s = self._clock()
+        if self._expected:
+            self._expected = False
+            self._ladder.exited(now_s, expected=True)
+            self._release(worker)
+            return
         if worker.crashed():
             self._quarantine.crashed(now_s, self._choice)
         problem = self._failure or Problem(

@@ -169,9 +169,9 @@ def test_a_save_over_a_rule_that_fires_does_not_make_it_fire_again(
     daemon.write()
     daemon.start()
     wait_for_alerts(listener, 1)
-    daemon.config["rules"].append({"name": "Other", "when": "fall", "above": 0.999})
+    daemon.config["rules"].append({"name": "Second", "when": "fall", "above": 0.999})
     daemon.write()
-    wait_for(lambda: listener.heard(f"{BASE}/rule/other"), SOON_S)
+    wait_for(lambda: listener.heard(f"{BASE}/rule/second"), SOON_S)
     time.sleep(3)
     assert len(listener.heard(ALERT)) == 1
     assert listener.heard(VISITOR)[-1].payload == b"ON"

@@ -22,12 +22,12 @@ def running(now_s: float = 100.0) -> Ladder:
 def test_a_silent_worker_is_asked_then_killed_then_reported() -> None:
     ladder = running(100)
     ladder.result(110)
-    assert ladder.step(114.9) is Action.NOTHING
-    assert ladder.step(115) is Action.TERMINATE
-    assert ladder.step(115.9) is Action.NOTHING
-    assert ladder.step(116) is Action.KILL
-    assert ladder.step(120.9) is Action.NOTHING
-    assert ladder.step(121) is Action.REPORT_STUCK
+    assert ladder.step(114.4) is Action.NOTHING
+    assert ladder.step(114.5) is Action.TERMINATE
+    assert ladder.step(115.4) is Action.NOTHING
+    assert ladder.step(115.5) is Action.KILL
+    assert ladder.step(120.4) is Action.NOTHING
+    assert ladder.step(120.5) is Action.REPORT_STUCK
     assert ladder.step(10_000) is Action.NOTHING
     assert ladder.rung is Rung.STUCK
     ladder.exited(10_001)
@@ -40,14 +40,14 @@ def test_a_worker_may_take_its_time_until_its_first_frame_only() -> None:
     assert ladder.step(60) is Action.TERMINATE
     ladder = running(0)
     ladder.result(30)
-    assert ladder.step(35) is Action.TERMINATE
+    assert ladder.step(34.5) is Action.TERMINATE
 
 
 def test_a_keeper_who_was_held_up_gives_the_worker_its_time_anew_and_once_only() -> None:
     ladder = running(0)
     ladder.result(10)
     assert ladder.step(30) is Action.NOTHING, "nobody looked for 20 seconds"
-    assert ladder.step(34.9) is Action.NOTHING
+    assert ladder.step(34.4) is Action.NOTHING
     assert ladder.step(37) is Action.TERMINATE, "it is late again, but it has heard nothing"
     ladder = running(0)
     for second in range(0, 1000, 20):
@@ -80,8 +80,8 @@ def test_whoever_hurries_need_not_wait_for_the_pause() -> None:
 def test_a_step_that_nobody_makes_is_overdue() -> None:
     ladder = running(0)
     ladder.result(10)
-    assert not ladder.overdue(16)
-    assert ladder.overdue(16.1)
+    assert not ladder.overdue(15.5)
+    assert ladder.overdue(15.6)
 
 
 def test_results_keep_a_worker_alive_for_ever() -> None:
