@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgehome.config.findings import Finding
+    from edgehome.config.reader import Reading
     from edgehome.config.types import Config
 
 EX_CONFIG = 78
@@ -40,7 +41,7 @@ def _check(options: argparse.Namespace) -> int:
     status = 0
     for file in options.files:
         reading = examined(file)
-        findings = [*reading.errors, *doubts(reading, str(file))]
+        findings = [*reading.errors, *doubts(reading, str(file)), *_large(reading, str(file))]
         for finding in findings:
             _show(finding, as_json=options.json)
         if reading.config is None:
@@ -51,6 +52,28 @@ def _check(options: argparse.Namespace) -> int:
             warnings = f", warnings: {len(findings)}" if findings else ""
             print(f"{file}: good, rules: {len(reading.config.rules)}{warnings}")
     return status
+
+
+def _large(reading: Reading, file: str) -> list[Finding]:
+    """Return a warning where Home Assistant is told of more than one message is good for."""
+    from edgehome.config.findings import Finding
+    from edgehome.homeassistant import LARGE_BYTES, announcement_bytes
+    from edgehome.vision import watched
+
+    config = reading.config
+    if config is None:
+        return []
+    size = announcement_bytes(config, {item.activity.name for item in watched(config)})
+    if size <= LARGE_BYTES:
+        return []
+    place = reading.places.rules[0] if reading.places.rules else None
+    line, column = (place.mark.line, place.mark.column) if place else (1, 1)
+    message = (
+        f"{len(config.rules)} rules make an announcement of {size / 1000:.0f} kB to Home "
+        f"Assistant; over {LARGE_BYTES // 1000} kB in one message may be too much for a broker "
+        "with limits: fewer rules, shorter names, or fewer of them adjustable"
+    )
+    return [Finding(file, line, column, "rules", message, "warning")]
 
 
 def _show(finding: Finding, *, as_json: bool) -> None:

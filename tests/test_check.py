@@ -86,3 +86,21 @@ def test_a_deep_or_a_large_file_is_refused_within_a_second_with_all_that_is_read
     assert time.perf_counter() - began < 1
     assert "levels deep" in error.message or "longer than 256 KiB" in error.message
     assert edgehome("check", file).returncode == 78
+
+
+def test_more_rules_than_one_message_to_home_assistant_is_good_for_are_warned_of(
+    tmp_path: Path,
+) -> None:
+    def checked(count: int) -> str:
+        rules = "".join(
+            f"- {{name: Somebody falls in room {n}, when: fall}}\n" for n in range(10, 10 + count)
+        )
+        done = edgehome("check", write(tmp_path, MODEL + "rules:\n" + rules, "c.yaml"))
+        assert done.returncode == 0
+        return done.stderr
+
+    assert "announcement" not in checked(15)
+    told = [line for line in checked(25).splitlines() if "announcement" in line]
+    assert len(told) == 1
+    assert ":3:3: warning: rules: 25 rules make an announcement of 25 kB" in told[0]
+    assert "shorter names" in told[0]

@@ -67,10 +67,9 @@ class Delivery:
     ) -> None:
         """Assign; `base` is the topic in front of all others, `outbox` the file.
 
-        `on_command(key, payload)` is called on the delivery thread for `<base>/<key>/set`, and
-        says why that is not obeyed, or None. While
-        `vouched()`, asked on the network thread, says no, there is no connection.
-        `clock` gives monotonic seconds, `wall` seconds since 1970, `jitter(a, b)` a number between.
+        `on_command(key, payload)` is called on the delivery thread for `<base>/<key>/set`: it says
+        why that is not obeyed, or None. While `vouched()`, asked on the network thread, says no,
+        there is no connection. `clock`: monotonic seconds; `wall`: since 1970; `jitter`: between.
         """
         self._base = base
         self._birth_topic = mqtt.birth_topic

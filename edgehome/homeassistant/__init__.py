@@ -14,7 +14,13 @@ from edgehome.homeassistant.commands import (
     Silence,
     parse_command,
 )
-from edgehome.homeassistant.discovery import announced_components, clear_gone, discovery
+from edgehome.homeassistant.discovery import (
+    LARGE_BYTES,
+    announced_components,
+    announcement_bytes,
+    clear_gone,
+    discovery,
+)
 from edgehome.homeassistant.names import (
     DISARMED,
     OTHER_RULE,
@@ -34,6 +40,7 @@ from edgehome.homeassistant.topics import Topics
 
 __all__ = [
     "DISARMED",
+    "LARGE_BYTES",
     "OTHER_RULE",
     "SILENCED",
     "Command",
@@ -48,6 +55,7 @@ __all__ = [
     "Topics",
     "alert_payload",
     "announced_components",
+    "announcement_bytes",
     "clear_gone",
     "cleared_pictures",
     "device_identity",

@@ -60,44 +60,29 @@ _COUNTERS: dict[str, Component] = {
 
 def health(topics: Topics) -> dict[str, Component]:
     """Return what is wrong with the node, and which version of it runs since when."""
+    problem: Component = {
+        "p": "binary_sensor",
+        "name": "Problem",
+        "dev_cla": "problem",
+        "json_attr_t": topics.state,
+        "json_attr_tpl": "{{ {'problems': value_json.problems} | to_json }}",
+    }
+    text: Component = {"p": "sensor", "name": "Problem text", "ic": "mdi:message-alert"}
+    started: Component = {"p": "sensor", "name": "Started", "dev_cla": "timestamp"}
+    version: Component = {"p": "sensor", "name": "Version", "ic": "mdi:tag"}
+    update: Component = {"p": "update", "name": "Update", "dev_cla": "firmware"}
+    of_the_state = {
+        "problem": problem,
+        "problem_text": text,
+        "started": started,
+        "version": version,
+    }
     return {
-        "problem": {
-            "p": "binary_sensor",
-            "name": "Problem",
-            "dev_cla": "problem",
-            **DIAGNOSTIC,
-            "val_tpl": "{{ value_json.problem }}",
-            "json_attr_t": topics.state,
-            "json_attr_tpl": "{{ {'problems': value_json.problems} | to_json }}",
+        **{
+            key: {**component, **DIAGNOSTIC, "val_tpl": f"{{{{ value_json.{key} }}}}"}
+            for key, component in of_the_state.items()
         },
-        "problem_text": {
-            "p": "sensor",
-            "name": "Problem text",
-            "ic": "mdi:message-alert",
-            **DIAGNOSTIC,
-            "val_tpl": "{{ value_json.problem_text }}",
-        },
-        "started": {
-            "p": "sensor",
-            "name": "Started",
-            "dev_cla": "timestamp",
-            **DIAGNOSTIC,
-            "val_tpl": "{{ value_json.started }}",
-        },
-        "version": {
-            "p": "sensor",
-            "name": "Version",
-            "ic": "mdi:tag",
-            **DIAGNOSTIC,
-            "val_tpl": "{{ value_json.version }}",
-        },
-        "update": {
-            "p": "update",
-            "name": "Update",
-            "dev_cla": "firmware",
-            **DIAGNOSTIC,
-            "stat_t": topics.update,
-        },
+        "update": {**update, **DIAGNOSTIC, "stat_t": topics.update},
     }
 
 

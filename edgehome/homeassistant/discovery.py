@@ -69,6 +69,12 @@ def discovery(
     return Message(topics.discovery(config.mqtt.discovery_prefix), data, retain=True)
 
 
+def announcement_bytes(config: Config, activities: Iterable[str]) -> int:
+    """Return about how large the discovery message is, for an identity of the usual length."""
+    identity = config.device.id or "edgehome_00000000"
+    return len(discovery(config, identity, activities, "0.0.0").payload)
+
+
 def _entity_id(
     device: str, identity: str, key: str, component: Mapping[str, object]
 ) -> dict[str, object]:
