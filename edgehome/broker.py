@@ -59,6 +59,22 @@ def read_password(config: MqttConfig, environment: Mapping[str, str]) -> str | N
     return content
 
 
+def anonymous(config: MqttConfig) -> Problem | None:
+    """Return the problem of a broker that lets everybody in, unless the file says it is meant.
+
+    A problem and no refusal: a home is not left unwatched for it.
+    """
+    if config.username or config.anonymous:
+        return None
+    return Problem(
+        "broker_anonymous",
+        f"The broker {config.host}:{config.port} is used without a password: whoever is in this "
+        "network can disarm this node and forge its alerts.",
+        "Give the node a user of its own, docs/how-to/security.md, and set mqtt.username; "
+        "if it is meant, say so with mqtt.anonymous: true.",
+    )
+
+
 def tls_context(config: MqttConfig) -> ssl.SSLContext:
     """Return a context that verifies the chain and the host's name.
 

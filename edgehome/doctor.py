@@ -12,6 +12,7 @@ import os
 import random
 import selectors
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from edgehome.app import machine_id
 from edgehome.camera.address import without_password
 from edgehome.config.types import Config, MqttConfig
 from edgehome.configfile import check
+from edgehome.confinement import is_network, tried
 from edgehome.delivery.board import not_allowed
 from edgehome.homeassistant import Topics, device_identity
 from edgehome.labels import labels_of
@@ -46,6 +48,14 @@ TIME_ERROR = 5
 
 COLOURS = {"good": 32, "poor": 33, "bad": 31}
 """Green, yellow, red: ECMA-48, select graphic rendition."""
+
+WALLS = {
+    "network": "reach the network",
+    "memory": "read the memory of other processes",
+    "secrets": "read files that it does not need, the password too",
+    "writes": "write files",
+}
+"""What each of `confinement.Walls` keeps a worker from."""
 
 State = Literal["good", "poor", "bad"]
 
@@ -87,6 +97,7 @@ def examine(config_file: Path, state: Path) -> Iterator[Finding]:
     yield _model(config)
     yield from _self_test(config.recognizer.model)
     yield from _vision(config)
+    yield _walls(config, config_file.resolve().parent / broker.CREDENTIAL)
     yield _broker(config, config_file.resolve().parent)
     yield _clock()
     yield _disk(state)
@@ -159,6 +170,22 @@ def _vision(config: Config) -> Iterator[Finding]:
         return
     silent = Problem("camera_timeout", "The camera gave no frame.", "Check its cable and power.")
     yield _bad("camera", failure or silent)
+
+
+def _walls(config: Config, credential: Path) -> Finding:
+    """Try what a worker cannot do, in a process confined like one."""
+    secret = credential if credential.exists() else config.mqtt.password_file
+    source, recognizer = config.camera.source, config.recognizer
+    try:
+        walls = tried(recognizer.model, source, recognizer.delegate, secret)
+    except (OSError, ValueError, TypeError, subprocess.TimeoutExpired) as error:
+        return Finding("walls", "poor", f"the worker's walls could not be tried: {error}")
+    missing = [words for wall, words in WALLS.items() if not getattr(walls, wall)]
+    if missing:
+        message = f"a worker that is taken over could {', '.join(missing)}"
+        return Finding("walls", "poor", message, "A kernel with Landlock and seccomp closes this.")
+    network = "reaches its camera's port alone" if is_network(source) else "has no network"
+    return Finding("walls", "good", f"the worker {network}, reads no secret, writes nothing")
 
 
 def _first_words(config: Config) -> list[Message]:

@@ -56,6 +56,7 @@ class Broker:
         acl: str = "",
         tls: str = "",
         users: Mapping[str, str] | None = None,
+        anonymous: bool = False,
     ) -> None:
         """Assign; `tls` are the listener's lines of mosquitto.conf, `users` passwords by name."""
         self.directory = directory
@@ -63,6 +64,7 @@ class Broker:
         self._autosave_s = autosave_s
         self._tls = tls
         self._acl = acl
+        self._anonymous = str(anonymous).lower()
         self._users = dict(users or {USER: PASSWORD})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -99,7 +101,8 @@ class Broker:
         acl = f"acl_file {self.directory}/acl\n" if self._acl else ""
         config = self.directory / "mosquitto.conf"
         config.write_text(
-            f"user root\nlistener {self.port} 127.0.0.1\n{self._tls}\nallow_anonymous false\n"
+            f"user root\nlistener {self.port} 127.0.0.1\n{self._tls}\n"
+            f"allow_anonymous {self._anonymous}\n"
             f"password_file {self.directory}/passwords\n{acl}"
             f"persistence true\npersistence_location {self.directory}/\n"
             f"autosave_interval {self._autosave_s}\n"

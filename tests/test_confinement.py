@@ -17,7 +17,8 @@ import pytest
 from rtsp_server import RtspServer
 from test_worker import Heard
 
-from edgehome import confinement, landlock, seccomp
+from edgehome import confinement, doctor, landlock, seccomp
+from edgehome.config.types import Config, RecognizerConfig
 from edgehome.messages import Ready
 from edgehome.seccomp import ALLOW, CALLS, JUDGED, MACHINES, REFUSE, program
 
@@ -422,3 +423,23 @@ print(json.dumps(sorted(times)[len(times) // 2] * 1000))
         f"\ninference, median of 200 steps, best of 5: free {free:.2f} ms, confined {confined:.2f}"
     )
     assert confined < 1.1 * free
+
+
+@confined_here
+@needs_landlock
+def test_doctor_says_what_the_walls_hold_and_what_they_do_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "mqtt-password"
+    secret.write_text("x")
+    config = Config(recognizer=RecognizerConfig(model=BOX))
+    finding = doctor._walls(config, secret)
+    assert (finding.state, finding.message) == (
+        "good", "the worker has no network, reads no secret, writes nothing",
+    )  # fmt: skip
+    fewer = confinement.Walls(network=True, memory=True, secrets=False, writes=False)
+    monkeypatch.setattr(doctor, "tried", lambda *_: fewer)  # as on a kernel without Landlock
+    finding = doctor._walls(config, secret)
+    assert finding.state == "poor"
+    assert "read files that it does not need, the password too, write files" in finding.message
+    assert "Landlock" in finding.remedy
