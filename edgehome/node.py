@@ -137,6 +137,7 @@ class Node:
         pending: int = 0,
         dropped: int = 0,
         ignored: int = 0,
+        delivery: str = "broker",
         frame_age_s: float | None = None,
     ) -> NodeStatus:
         """Return all that the home is told; the counts come from those who count them."""
@@ -161,6 +162,7 @@ class Node:
             pending=pending,
             dropped=dropped,
             ignored=ignored,
+            delivery=delivery,
             frame_age_s=frame_age_s,
         )
 

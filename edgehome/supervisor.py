@@ -265,9 +265,10 @@ class Supervisor:
         self.node.report_all("delivery", delivery.problems)
         return self.node.status(
             restarts=self._vision.restarts,
-            pending=delivery.pending,
+            pending=delivery.pending + delivery.unanswered,
             dropped=delivery.dropped,
             ignored=delivery.ignored,
+            delivery=delivery.mode,
             frame_age_s=None if self._frame_s is None else self._clock() - self._heard_s,
         )
 

@@ -15,6 +15,7 @@ from broker import PASSWORD, USER, Broker, Listener, wait_for
 from edgehome.config.types import MqttConfig
 from edgehome.delivery import Delivery
 from edgehome.delivery.birth import Birth
+from edgehome.delivery.greeting import greet, mode_in
 
 BASE = "edgehome/t1"
 ALERT, ACK = f"{BASE}/alert", f"{BASE}/alert/ack"
@@ -141,3 +142,16 @@ def test_what_is_published_now_with_the_retain_flag_is_neither_obeyed_nor_believ
         wait_for(lambda: obeyed)
         assert obeyed == ["mode"]
         assert node.status().mode == "broker"
+
+
+def test_doctor_reads_who_vouches_for_alerts_from_the_nodes_state(
+    broker: Broker, tmp_path: Path
+) -> None:
+    config = MqttConfig("127.0.0.1", broker.port, USER, tmp_path / "password")
+    assert greet(config, BASE, {}) == (None, b"")
+    with Listener(broker, ALERT) as home:
+        home.say(f"{BASE}/state", b'{"delivery": "acknowledged"}', retain=True)
+    problem, state = greet(config, BASE, {})
+    assert problem is None
+    assert mode_in(state) == "acknowledged"
+    assert [mode_in(text) for text in (b"", b"[]", b"{}", b'{"delivery": 1}')] == [""] * 4

@@ -86,6 +86,21 @@ def health(topics: Topics) -> dict[str, Component]:
     }
 
 
+def delivery() -> dict[str, Component]:
+    """Return who says that an alert is delivered."""
+    return {
+        "delivery": {
+            "p": "sensor",
+            "name": "Delivery",
+            "ic": "mdi:email-check",
+            "dev_cla": "enum",
+            "ops": ["broker", "acknowledged"],
+            **DIAGNOSTIC,
+            "val_tpl": "{{ value_json.delivery }}",
+        },
+    }
+
+
 def counters(topics: Topics) -> dict[str, Component]:
     """Return what the heartbeat carries."""
     return {

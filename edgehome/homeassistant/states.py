@@ -100,6 +100,8 @@ class NodeStatus:
     """Alerts that the outbox had to give up, since the node started."""
     ignored: int = 0
     """Commands that were not obeyed, since the node started."""
+    delivery: str = "broker"
+    """Who says that an alert is delivered: `broker`, or the home, which has `acknowledged`."""
     frame_age_s: float | None = None
     """Seconds since the last frame; None before the first."""
     temperature: float | None = None
@@ -191,6 +193,7 @@ def _state(status: NodeStatus) -> dict[str, object]:
         "silenced_until": (
             status.silenced_until.isoformat(timespec="seconds") if status.silenced_until else None
         ),
+        "delivery": status.delivery,
         "started": status.started_at.isoformat(timespec="seconds"),
         "version": status.version,
     }
