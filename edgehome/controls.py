@@ -20,6 +20,7 @@ from edgehome.homeassistant import (
     Command,
     Mute,
     Reload,
+    Retry,
     SetMode,
     SetThreshold,
     Silence,
@@ -52,6 +53,7 @@ class Controls:
         silence: SilentHour,
         tell: Callable[[Alert, str], None],
         reload: Callable[[], None],
+        retry: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the file's configuration, and what tells an event of a type like an alert."""
@@ -62,6 +64,7 @@ class Controls:
         self._thresholds = Thresholds(memory)
         self._tell = tell
         self._reload = reload
+        self._retry = retry
         self._clock = clock
         self._told_s: deque[float] = deque(maxlen=MOST_EVENTS)
         self._untold = 0
@@ -101,6 +104,9 @@ class Controls:
             case Reload():
                 logger.info("reload by Home Assistant")
                 self._reload()
+            case Retry():
+                logger.info("retry by Home Assistant")
+                self._retry()
 
     def turn(self) -> bool:
         """Do what is due by now; return whether the home is to be told of a change.

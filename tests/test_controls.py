@@ -49,6 +49,7 @@ class Home:
             silence=Silence(memory, lambda: self.time_s, lambda: 1e9 + self.time_s),
             tell=lambda alert, kind: self.told.append((alert, kind)),
             reload=self._reload,
+            retry=self._reload,
             clock=lambda: self.time_s,
         )
         self.controls.use(self.config)

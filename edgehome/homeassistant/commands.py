@@ -1,4 +1,4 @@
-"""What Home Assistant may ask of the node: five verbs, each to the letter."""
+"""What Home Assistant may ask of the node: six verbs, each to the letter."""
 
 from __future__ import annotations
 
@@ -55,7 +55,13 @@ class Reload:
     """The configuration file is to be taken over as it is."""
 
 
-Command = SetMode | Mute | SetThreshold | Silence | Reload
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Camera and model are to be tried now, whatever pause they take."""
+
+
+Command = SetMode | Mute | SetThreshold | Silence | Reload | Retry
+BUTTONS = {"reload": Reload(), "retry": Retry()}
 
 
 def parse_command(key: str, payload: bytes) -> Command | None:
@@ -66,8 +72,8 @@ def parse_command(key: str, payload: bytes) -> Command | None:
     if key == "mode":
         mode = MODES.get(payload)
         return SetMode(mode) if mode else None
-    if key == "reload":
-        return Reload() if payload == PRESS else None
+    if key in BUTTONS:
+        return BUTTONS[key] if payload == PRESS else None
     if key == "silence":
         return Silence(SWITCH[payload]) if payload in SWITCH else None
     rule = RULE_KEY.fullmatch(key)

@@ -17,7 +17,6 @@ from edgehome.homeassistant.diagnostics import (
     MEASUREMENT,
     Component,
     counters,
-    delivery,
     health,
 )
 from edgehome.homeassistant.names import NODE_EVENTS, OTHER_RULE, rule_slugs
@@ -58,7 +57,6 @@ def components_of(
         **mutes,
         **thresholds,
         **health(topics),
-        **delivery(),
         **counters(topics),
     }
 
@@ -79,6 +77,13 @@ def _controls(topics: Topics) -> dict[str, Component]:
             "ic": "mdi:file-refresh",
             **CONFIG,
             "cmd_t": topics.command("reload"),
+        },
+        "retry": {
+            "p": "button",
+            "name": "Retry",
+            "ic": "mdi:camera-retake",
+            **CONFIG,
+            "cmd_t": topics.command("retry"),
         },
     }
 
