@@ -9,16 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import random
 import selectors
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 from edgehome import broker
@@ -27,21 +25,18 @@ from edgehome.camera.address import without_password
 from edgehome.config.types import Config, MqttConfig
 from edgehome.configfile import check
 from edgehome.confinement import is_network, tried
-from edgehome.delivery.board import not_allowed
+from edgehome.delivery.greeting import greet, mode_in
 from edgehome.homeassistant import Topics, device_identity
 from edgehome.labels import labels_of
 from edgehome.messages import Failure, Message, MessageError, Ready
 from edgehome.models.selftest import self_test_apart
-from edgehome.mqtt import FAILURE, Acknowledged, Client, Connected, Lost, Session
 from edgehome.process import WorkerProcess
 from edgehome.recognizer.manifest import read_manifest
-from edgehome.types import Message as MqttMessage
 from edgehome.types import ModelError, Problem, Scores
 from edgehome.vision import worker_settings
 
 WORKER_S = 30.0
 """Seconds until the worker must have given a frame or a reason."""
-BROKER_S = 15.0
 FREE_BYTES = 50_000_000
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronised."""
@@ -98,7 +93,7 @@ def examine(config_file: Path, state: Path) -> Iterator[Finding]:
     yield from _self_test(config.recognizer.model)
     yield from _vision(config)
     yield _walls(config, config_file.resolve().parent / broker.CREDENTIAL)
-    yield _broker(config, config_file.resolve().parent)
+    yield from _broker(config, config_file.resolve().parent)
     yield _clock()
     yield _disk(state)
 
@@ -205,43 +200,35 @@ def _first_words(config: Config) -> list[Message]:
     return heard
 
 
-def _broker(config: Config, folder: Path) -> Finding:
+def _broker(config: Config, folder: Path) -> Iterator[Finding]:
     mqtt = config.mqtt
     base = Topics(device_identity(config.device, machine_id())).base
     # The file that the service gets as a credential lies beside the config, under the same name.
     environment = {"CREDENTIALS_DIRECTORY": str(folder), **os.environ}
-    problem = _greet(mqtt, base, environment)
+    problem, state = greet(mqtt, base, environment)
     if problem:
-        return _bad("broker", problem)
-    return Finding("broker", "good", _address(mqtt))
+        yield _bad("broker", problem)
+        return
+    if open_to_all := broker.anonymous(mqtt):
+        yield Finding("broker", "poor", open_to_all.message, open_to_all.remedy)
+    else:
+        yield Finding("broker", "good", _address(mqtt))
+    yield _delivery(mode_in(state))
 
 
-def _greet(mqtt: MqttConfig, base: str, environment: Mapping[str, str]) -> Problem | None:
-    """Connect beside the daemon, under a name of its own, and try to publish."""
-    events: SimpleQueue[Any] = SimpleQueue()
-    client = Client(
-        mqtt,
-        client_id=f"{base.replace('/', '-')}-doctor",
-        will=MqttMessage(f"{base}/doctor", b""),
-        events=events,
-        clock=time.monotonic,
-        jitter=random.uniform,
-        environment=environment,
+def _delivery(mode: str) -> Finding:
+    """Say who vouches for an alert, and how the home itself can."""
+    if mode == "acknowledged":
+        return Finding("delivery", "good", "Home Assistant acknowledges alerts")
+    if not mode:
+        message = "not known: the broker has no state of this node"
+        return Finding("delivery", "poor", message, "Start the node, and ask again.")
+    remedy = (
+        "Make an automation from the blueprint notify.yaml in Home Assistant "
+        "(docs/how-to/home-assistant.md); it begins with its first answer."
     )
-    session: Session | None = None
-    try:
-        with client:
-            while True:
-                match events.get(timeout=BROKER_S):
-                    case Connected(session):
-                        session.publish(MqttMessage(f"{base}/doctor", b"hello"))
-                    case Lost(problem):
-                        return problem
-                    case Acknowledged(_, reason) if session:
-                        session.disconnect()
-                        return not_allowed("publish on", base) if reason >= FAILURE else None
-    except Empty:
-        return broker.unreachable(mqtt, f"no answer within {BROKER_S:g} s")
+    message = "alerts count as delivered when the broker has them: nobody acknowledges"
+    return Finding("delivery", "poor", message, remedy)
 
 
 def _address(mqtt: MqttConfig) -> str:
