@@ -58,6 +58,8 @@ class Daemon:
                 "password_file": str(folder / "password"),
             },
         }
+        self.prefix: list[str] = []
+        """What it is started with, as `ip netns exec NAME`."""
         self._password = user[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._notified: list[str] = []
@@ -92,7 +94,8 @@ class Daemon:
             environment["WATCHDOG_USEC"] = str(int(watchdog_s * 1e6))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "edgehome", "run", "-c", self.file, "--state", self.state],
+                [*self.prefix, sys.executable, "-m", "edgehome", "run",
+                 "-c", self.file, "--state", self.state],
                 stdout=log, stderr=log, env=environment,
             )  # fmt: skip
 
