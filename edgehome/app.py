@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from edgehome import homeassistant, systemd
+from edgehome import broker, homeassistant, systemd
 from edgehome.config.types import Config
 from edgehome.configfile import Loaded, load
 from edgehome.confinement import guard_supervisor
@@ -102,6 +102,7 @@ class App:
         )
         self._checkup = Checkup(lambda: examine(lasting.state), lasting.errands.put, time.monotonic)
         self.node.report("config", loaded.problem)
+        self.node.report("anonymous", broker.anonymous(loaded.config.mqtt))
         self.node.report("safe_mode", SAFE_MODE if rest_s else None)
 
     def run(self) -> Outcome:

@@ -17,6 +17,7 @@ from edgehome.homeassistant.diagnostics import (
     MEASUREMENT,
     Component,
     counters,
+    delivery,
     health,
 )
 from edgehome.homeassistant.names import NODE_EVENTS, OTHER_RULE, rule_slugs
@@ -57,6 +58,7 @@ def components_of(
         **mutes,
         **thresholds,
         **health(topics),
+        **delivery(),
         **counters(topics),
     }
 
