@@ -39,6 +39,7 @@ class Backlog:
         self._fact = ""
         self._answers: dict[str, None] = {}
         self._last_store = ""
+        self._opened: Outbox | None = None
         self._refused = BackOff(jitter)
         self._denied = False
         self._probing = True
@@ -205,6 +206,9 @@ class Backlog:
 
     def _open(self) -> Outbox:
         outbox = self._storage.open()
+        if outbox is not self._opened:  # the disk may have undone marks of what was sent
+            self._opened = outbox
+            self._position = 0
         if outbox.store != self._last_store:  # another file: its seqs mean other alerts
             self._last_store = outbox.store
             self._acknowledged.clear()
