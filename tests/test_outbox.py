@@ -13,14 +13,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from edgehome.outbox import Outbox, OutboxFullError
+from edgehome.outbox import New, Outbox, OutboxFullError
 from edgehome.types import OutboxError
 
 ROOT = Path(__file__).resolve().parents[1]
-MUTATIONS = int(os.environ.get("EDGEHOME_MUTATIONS", "200"))
+LONG = os.environ.get("EDGEHOME_TEST_LONG") == "1"
+MUTATIONS = 5000 if LONG else 200
 
 
 def payload(number: int, size: int = 600) -> bytes:
@@ -36,6 +38,14 @@ def fill(outbox: Outbox, count: int, *, first: int = 1, size: int = 600) -> list
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox.db"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is one: thousands of outboxes are made in it."""
+    shm = Path("/dev/shm")
+    with TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else tmp_path) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -236,44 +246,156 @@ def damaged(original: bytes, chance: random.Random) -> bytes:
     return bytes(spoilt)
 
 
+def dense(path: Path, to: Path) -> bytes:
+    """Return an outbox's file without the reserve, which would soak up the damage."""
+    connection = sqlite3.connect(path)
+    connection.execute("VACUUM INTO ?", (str(to),))
+    connection.close()
+    return to.read_bytes()
+
+
 def test_a_damaged_file_always_starts_and_its_readable_alerts_are_kept(
-    path: Path, tmp_path: Path
+    path: Path, scratch: Path
 ) -> None:
     with Outbox(path) as outbox:
         outbox.mark_sent(fill(outbox, 60)[:30], 2000.0)
-    connection = sqlite3.connect(path)
-    connection.execute("VACUUM INTO ?", (str(tmp_path / "dense.db"),))
-    connection.close()
-    original = (tmp_path / "dense.db").read_bytes()  # no reserve that would soak up the damage
+        outbox.acknowledge(["a1", "a2"])
+        outbox.append("a61", b"{}", 1.0, rule="fall", memory=b"memory")
+        outbox.note("life", "7")
+    originals = [dense(path, scratch / "2.db"), dense(first_version(scratch, 60), scratch / "1.db")]
     chance = random.Random(11)
-    reported = kept = 0
+    reported = kept = remembered = 0
     for number in range(MUTATIONS):
-        place = tmp_path / f"m{number}"
+        place = scratch / f"m{number}"
         place.mkdir()
-        (place / "outbox.db").write_bytes(damaged(original, chance))
+        (place / "outbox.db").write_bytes(damaged(originals[number % 2], chance))
         with Outbox(place / "outbox.db") as outbox:
             reported += outbox.damage is not None
             kept += outbox.damage is not None and outbox.pending_count > 0
+            remembered += outbox.damage is not None and outbox.memory() == b"memory"
             assert (place / "outbox.corrupt-1").exists() == (outbox.damage is not None)
             outbox.append("new", b"{}", 1.0)
             assert outbox.pending(after=outbox.cursor(), limit=1000)[-1].id == "new"
         shutil.rmtree(place)
+    print(f"{MUTATIONS} damaged files: all start, {reported} set aside, {kept} with alerts saved")
     assert reported > MUTATIONS // 4
     assert kept > reported // 4
+    assert remembered > reported // 8
 
 
-def test_a_damaged_write_ahead_log_always_starts(path: Path, tmp_path: Path) -> None:
+def test_a_damaged_write_ahead_log_always_starts(path: Path, scratch: Path) -> None:
     run_writer(path, kill_after=30)
     database, wal = path.read_bytes(), Path(f"{path}-wal").read_bytes()
     chance = random.Random(13)
     for number in range(MUTATIONS // 6):
-        place = tmp_path / f"m{number}"
+        place = scratch / f"m{number}"
         place.mkdir()
         (place / "outbox.db").write_bytes(database)
         (place / "outbox.db-wal").write_bytes(damaged(wal[: 100 * 4096], chance))
         with Outbox(place / "outbox.db") as outbox:
             outbox.append("new", b"{}", 1.0)
         shutil.rmtree(place)
+
+
+FIRST_VERSION = """
+CREATE TABLE alerts (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    created_wall REAL NOT NULL, payload BLOB NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent')),
+    replay INTEGER NOT NULL DEFAULT 0, sent_wall REAL);
+CREATE INDEX waiting ON alerts (seq) WHERE state = 'pending';
+CREATE TABLE facts (store TEXT NOT NULL, dropped INTEGER NOT NULL);
+INSERT INTO facts VALUES ('0123456789abcdef', 3);
+PRAGMA journal_mode = WAL;
+PRAGMA user_version = 1;
+"""
+
+
+def first_version(folder: Path, count: int) -> Path:
+    """Return an outbox of the first version, with every second alert sent."""
+    path = folder / "first.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_VERSION)
+    for n in range(1, count + 1):
+        state, sent_wall = ("sent", 5000.0) if n % 2 else ("pending", None)
+        connection.execute(
+            "INSERT INTO alerts (id, created_wall, payload, state, sent_wall)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (f"a{n}", 1000.0 + n, payload(n), state, sent_wall),
+        )
+    connection.commit()
+    connection.close()
+    return path
+
+
+def test_an_outbox_of_the_first_version_keeps_its_alerts_its_name_and_its_count(
+    tmp_path: Path,
+) -> None:
+    path = first_version(tmp_path, 4)
+    for _ in range(2):
+        with Outbox(path) as outbox:
+            assert outbox.damage is None
+            assert outbox.store == "0123456789abcdef"
+            assert outbox.dropped == 3
+            assert [entry.id for entry in outbox.pending()] == ["a2", "a4"]
+            assert outbox.sent(above=0) == [1, 3]
+    with Outbox(path) as outbox:
+        assert outbox.acknowledge(["a1", "a2", "unknown"]) == 2
+        assert outbox.append("a5", b"{}", 1.0, memory=b"memory") == 5
+        assert outbox.memory() == b"memory"
+
+
+def test_an_outbox_of_the_first_version_opens_on_a_full_disk(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    shutil.copy(first_version(tmp_path, 2000), small_disk / "outbox.db")
+    with sqlite3.connect(small_disk / "outbox.db") as connection:  # as the first version left it
+        connection.execute("CREATE TABLE reserve (filler)")
+        connection.execute("INSERT INTO reserve VALUES (zeroblob(1000000))")
+    connection.execute("DROP TABLE reserve")
+    connection.close()
+    (small_disk / "outbox.db-wal").write_bytes(bytes(2_000_000))
+    fill_up(small_disk)
+    with Outbox(small_disk / "outbox.db") as outbox:
+        assert outbox.damage is None
+        assert outbox.pending_count == 1000
+        outbox.append("new", b"{}", 1.0, memory=b"memory")
+
+
+def test_what_the_home_acknowledged_is_not_sent_again(path: Path) -> None:
+    with Outbox(path) as outbox:
+        outbox.mark_sent(fill(outbox, 4), 2000.0)
+        assert outbox.acknowledge(["a2", "a2", "nobody's"]) == 1
+        assert outbox.acknowledge(["a2"]) == 0
+        assert [entry.id for entry in outbox.unacknowledged(2)] == ["a1", "a3"]
+        assert outbox.sent(above=0) == [1, 3, 4]
+        assert outbox.reopen([1, 2]) == 1
+        assert [entry.id for entry in outbox.pending()] == ["a1"]
+        assert outbox.cursor() == 0
+        assert outbox.acknowledge(["a1"]) == 1
+        assert (outbox.pending_count, outbox.cursor()) == (0, 4)
+
+
+def test_alerts_of_one_moment_and_the_rules_memory_are_stored_together(path: Path) -> None:
+    with Outbox(path) as outbox:
+        assert outbox.memory() is None
+        pair = [New("a", b"{}", 1.0), New("b", b"{}", 1.0)]
+        assert outbox.append_all(pair, memory=b"one") == [1, 2]
+        with pytest.raises(OutboxError):
+            outbox.append_all([New("c", b"{}", 1.0), New("d", None, 1.0)], memory=b"two")  # type: ignore[arg-type]
+        assert outbox.append_all(pair, memory=b"three") == [1, 2]
+    with Outbox(path) as outbox:
+        assert [entry.id for entry in outbox.pending()] == ["a", "b"]
+        assert outbox.memory() == b"one"
+
+
+def test_facts_last(path: Path) -> None:
+    with Outbox(path) as outbox:
+        assert outbox.noted("mode") is None
+        outbox.note("mode", "broker")
+        outbox.note("mode", "acknowledged")
+    with Outbox(path) as outbox:
+        assert outbox.noted("mode") == "acknowledged"
+        assert outbox.memory() is None
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database" * 400, bytes(8192)])
