@@ -27,7 +27,9 @@ ROOT = FAULTS.parents[1]
 
 def with_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the processes that are started from now on have tests/faults."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAULTS), str(ROOT)]))
+    path = os.pathsep.join([str(FAULTS), str(ROOT)])
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setattr("daemon.ROOT", path)
 
 
 class Keeper:
