@@ -150,3 +150,55 @@ def test_a_disk_that_refuses_is_told_once_and_taken_again_later(
         writer.put(path, b"3")
         writer.flush()
         assert path.read_bytes() == b"3"
+
+
+def test_the_newer_of_the_file_and_the_outbox_is_taken_whatever_the_clocks_say(
+    tmp_path: Path, writer: FileWriter
+) -> None:
+    path = tmp_path / "rules.json"
+    first = RuleMemory(path, writer, clocks(100, WALL_S))
+    first.save({"told": 0}, 100)
+    writer.flush()
+    past = RuleMemory(path, writer, clocks(5, WALL_S - 1e8, boot="b"))
+    past.load()
+    stored = past.encode({"told": 1}, 5)  # a kill follows: the file is not written
+    third = RuleMemory(path, writer, clocks(5, WALL_S - 2e8, boot="c"))
+    found = third.load(stored)
+    assert found
+    assert found.memory == {"told": 1}
+    third.save({"told": 2}, 5)
+    writer.flush()
+    fourth = RuleMemory(path, writer, clocks(5, WALL_S, boot="d")).load(stored)
+    assert fourth
+    assert fourth.memory == {"told": 2}
+
+
+def test_an_outbox_that_could_not_be_read_at_one_start_is_not_taken_for_newer_at_the_next(
+    tmp_path: Path, writer: FileWriter
+) -> None:
+    path = tmp_path / "rules.json"
+    first = RuleMemory(path, writer, clocks(100))
+    first.save({"told": 0}, 100)
+    writer.flush()
+    stored = b""
+    for told in range(1, 10):
+        stored = first.encode({"told": told}, 100)
+    second = RuleMemory(path, writer, clocks(101))
+    assert second.load(None)
+    second.save({"told": 10}, 101)
+    writer.flush()
+    third = RuleMemory(path, writer, clocks(102)).load(stored)
+    assert third
+    assert third.memory == {"told": 10}
+
+
+@pytest.mark.parametrize("stored", [b"", b"{", b'{"rules": 1}', b'{"number": 1e999}', bytes(99)])
+def test_a_broken_memory_in_the_outbox_leaves_the_files(
+    tmp_path: Path, writer: FileWriter, stored: bytes
+) -> None:
+    path = tmp_path / "rules.json"
+    RuleMemory(path, writer, clocks(100)).save(RULES, 100)
+    writer.flush()
+    found = RuleMemory(path, writer, clocks(101)).load(stored)
+    assert found
+    assert found.memory == RULES
