@@ -61,7 +61,7 @@ class Retry:
 
 
 Command = SetMode | Mute | SetThreshold | Silence | Reload | Retry
-BUTTONS = {"reload": Reload(), "retry": Retry()}
+BUTTONS: dict[str, Command] = {"reload": Reload(), "retry": Retry()}
 
 
 def parse_command(key: str, payload: bytes) -> Command | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +16,12 @@ from edgehome.config.types import Config, DeviceConfig, Rule
 from edgehome.homeassistant import (
     Mute,
     NodeStatus,
+    Release,
     Reload,
     RuleStatus,
     SetMode,
+    SetThreshold,
+    Silence,
     Topics,
     alert_payload,
     announced_components,
@@ -39,7 +42,7 @@ from edgehome.types import (
 )
 
 from .broker import wait_until
-from .conftest import ENTITIES, IDENTITY, documented, remove_device
+from .conftest import ENTITIES, IDENTITY, MAYBE_UNKNOWN, documented, remove_device
 from .harness import HomeAssistant
 from .node import Client, StandInNode
 
@@ -48,6 +51,7 @@ EXPECTED = ENTITIES | {
     "binary_sensor.front_door_rule_fall",
     "switch.front_door_mute_fight",
     "switch.front_door_mute_fall",
+    "number.front_door_threshold_fight",
 }
 
 
@@ -72,19 +76,20 @@ NEAR_MISS = NearMiss(
 )
 
 
-def make_config(*rules: str) -> Config:
+def make_config(*rules: str, adjustable: Collection[str] = ("Fight",)) -> Config:
+    fighting = ActivityCondition(activity=Activity("fighting", ("fighting",)))
     return Config(
         device=DeviceConfig(name="Front door"),
-        rules=tuple(
-            Rule(name, ActivityCondition(activity=Activity("fighting", ("fighting",))))
-            for name in rules
-        ),
+        rules=tuple(Rule(name, fighting, adjustable=name in adjustable) for name in rules),
     )
 
 
-def announcement(*rules: str, before: bytes = b"") -> Message:
+def announcement(
+    *rules: str, before: bytes = b"", adjustable: Collection[str] = ("Fight",)
+) -> Message:
     announced = announced_components(before)
-    return discovery(make_config(*rules), IDENTITY, ["fighting"], "1.2.3", announced)
+    config = make_config(*rules, adjustable=adjustable)
+    return discovery(config, IDENTITY, ["fighting"], "1.2.3", announced)
 
 
 def last_alert(alert: Alert) -> Message:
@@ -95,11 +100,14 @@ def last_alert(alert: Alert) -> Message:
 
 def status(**changes: Any) -> NodeStatus:
     known: dict[str, Any] = {
-        "rules": (RuleStatus("Fight"), RuleStatus("Fall")),
+        "rules": (RuleStatus("Fight", threshold=0.6), RuleStatus("Fall")),
         "motion": 0.02,
         "frames": 12,
         "frames_per_second": 4.96,
         "inference_ms": 81.2,
+        "frame_age_s": 0.2,
+        "temperature": 48.3,
+        "throttled": False,
     }
     started = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
     return NodeStatus(IDENTITY, "1.2.3", started, **{**known, **changes})
@@ -130,9 +138,11 @@ def test_every_entity_is_accepted_and_nothing_is_complained_about(home: HomeAssi
     assert home.device_entities("select.front_door_mode") == EXPECTED
     assert home.devices() == 1
     states = {entity: home.state(entity) for entity in sorted(EXPECTED)}
-    assert states.pop("event.front_door_alert") == "unknown", "no alert has been sent yet"
-    assert states.pop("button.front_door_reload") == "unknown", "nobody has pressed it"
-    assert not set(states.values()) & {"unknown", "unavailable", "missing"}, states
+    unknown = {entity for entity, state in states.items() if state == "unknown"}
+    assert unknown == MAYBE_UNKNOWN - {
+        "sensor.front_door_temperature", "binary_sensor.front_door_throttled"
+    }  # fmt: skip
+    assert not set(states.values()) & {"unavailable", "missing"}, states
     assert home.complaints() == []
     assert home.repairs() == 0
 
@@ -269,6 +279,150 @@ def test_a_rule_is_muted_by_its_own_switch(home: HomeAssistant, node: StandInNod
 def test_the_button_asks_for_a_reload(home: HomeAssistant, node: StandInNode) -> None:
     home.call("button", "press", "button.front_door_reload")
     assert node.wait_command("reload") == Reload()
+
+
+def test_a_threshold_is_set_by_a_slider_and_shown_as_the_node_says(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    slider = "number.front_door_threshold_fight"
+    home.wait_state(slider, "0.6")
+    attributes = home.entity(slider)["attributes"]
+    assert (attributes["min"], attributes["max"], attributes["step"]) == (0.05, 1.0, 0.01)
+    assert attributes["mode"] == "slider"
+    for value, above in (("0.35", 0.35), ("1", 1.0), ("0.05", 0.05)):
+        home.call("number", "set_value", slider, value=value)
+        wanted = SetThreshold("fight", above)
+        wait_until(lambda wanted=wanted: node.wait_command("rule/fight/threshold") == wanted, "it")
+    assert home.state(slider) == "0.6", "it must wait for the node's word"
+    rules = (RuleStatus("Fight", threshold=0.05), RuleStatus("Fall"))
+    node.say(*state_messages(status(rules=rules)))
+    home.wait_state(slider, "0.05")
+    before = announcement("Fight", "Fall").payload
+    gone = clear_gone(
+        make_config("Fight", "Fall", adjustable=()), IDENTITY, announced_components(before)
+    )
+    node.say(announcement("Fight", "Fall", before=before, adjustable=()), *gone)
+    home.wait_state(slider, "missing")
+    node.say(announcement("Fight", "Fall"), *state_messages(status()))
+    home.wait_state(slider, "0.6")
+    assert home.complaints() == []
+
+
+def test_all_rules_are_silenced_for_an_hour_by_a_switch_or_a_button(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    switch, until = "switch.front_door_silence", "sensor.front_door_silenced_until"
+    home.wait_state(switch, "off")
+    home.call("switch", "turn_on", switch)
+    assert node.wait_command("silence") == Silence(silent=True)
+    end = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
+    node.say(*state_messages(status(silenced_until=end)))
+    home.wait_state(switch, "on")
+    home.wait_state(until, "2026-03-01T23:30:00+00:00")
+    home.call("switch", "turn_off", switch)
+    wait_until(lambda: node.wait_command("silence") == Silence(silent=False), "its end")
+    home.call("button", "press", "button.front_door_silence_for_an_hour")
+    wait_until(lambda: node.wait_command("silence") == Silence(silent=True), "the button")
+    node.say(*state_messages(status()))
+    home.wait_state(switch, "off")
+    home.wait_state(until, "unknown")
+    assert home.complaints() == []
+
+
+def test_a_newer_version_is_shown_and_cannot_be_installed_from_there(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    update = "update.front_door_update"
+    home.wait_state(update, "off")
+    release = Release("1.3.0", "edgehome 1.3", "https://example.org/1.3.0")
+    node.say(*state_messages(status(release=release)))
+    home.wait_state(update, "on")
+    attributes = home.entity(update)["attributes"]
+    assert (attributes["installed_version"], attributes["latest_version"]) == ("1.2.3", "1.3.0")
+    assert attributes["title"] == "edgehome 1.3"
+    assert attributes["release_url"] == "https://example.org/1.3.0"
+    assert not attributes["supported_features"] & 1, "no Install button"
+    assert home.complaints() == []
+
+
+def test_what_ails_the_node_is_readable_at_a_glance(home: HomeAssistant, node: StandInNode) -> None:
+    text = "sensor.front_door_problem_text"
+    hot = Problem("throttled", "The processor is too hot.", "Give it a fan, " * 30)
+    node.say(*state_messages(status(problems=(hot, hot))))
+    home.wait_state(text, lambda state: state.startswith("The processor is too hot."))
+    assert len(home.state(text)) == 255
+    node.say(heartbeat(status(temperature=84.6, throttled=True, frame_age_s=41.0, ignored=3)))
+    home.wait_state("sensor.front_door_temperature", "84.6")
+    home.wait_state("binary_sensor.front_door_throttled", "on")
+    assert home.state("sensor.front_door_frame_age_s") == "41"
+    assert home.state("sensor.front_door_ignored") == "3"
+    node.say(heartbeat(status(temperature=None, throttled=None, frame_age_s=None)))
+    home.wait_state("binary_sensor.front_door_throttled", "unknown")
+    home.wait_state("sensor.front_door_temperature", "unknown")
+    node.say(*state_messages(status()))
+    home.wait_state(text, "unknown")
+    assert home.complaints() == []
+
+
+@pytest.mark.parametrize("event_type", ["disarmed", "silenced", "alerts_dropped"])
+def test_what_the_node_has_to_tell_of_itself_arrives_under_its_own_name(
+    home: HomeAssistant, node: StandInNode, event_type: str
+) -> None:
+    node.alert(alert_payload(make_alert(event_type, rule="Disarmed"), event_type))
+
+    def event() -> dict[str, Any]:
+        attributes: dict[str, Any] = home.entity("event.front_door_alert")["attributes"]
+        return attributes
+
+    wait_until(lambda: event().get("id") == event_type, "the event")
+    assert event()["event_type"] == event_type
+    assert home.complaints() == []
+
+
+def test_a_name_that_a_person_gave_stays_over_a_reload_a_new_version_and_a_new_device_name(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    ours, theirs = "binary_sensor.front_door_rule_fight", "binary_sensor.brawl"
+    home.ask(
+        type="config/entity_registry/update", entity_id=ours, new_entity_id=theirs, name="Brawl"
+    )
+    home.wait_state(theirs, "off")
+    before = announcement("Fight", "Fall").payload
+    config = replace(make_config("Fight"), device=DeviceConfig(name="Back door"))
+    announced = announced_components(before)
+    node.say(discovery(config, IDENTITY, ["fighting", "falling"], "1.3.0", announced))
+    home.wait_state("switch.front_door_mute_fall", "missing")
+    assert home.entity(theirs)["attributes"]["friendly_name"].endswith("Brawl")
+    assert home.state(ours) == "missing"
+    assert home.state("binary_sensor.back_door_rule_fight") == "missing"
+    node.say(announcement("Fight", "Fall"), *state_messages(status()))
+    home.ask(type="config/entity_registry/update", entity_id=theirs, new_entity_id=ours, name=None)
+    home.wait_state(ours, "off")
+    home.wait_state("switch.front_door_mute_fall", "off")
+    assert home.complaints() == []
+
+
+def test_thirty_adjustable_rules_with_long_names_are_taken_in_one_message(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    names = [f"Somebody climbs over the garden wall {number}" for number in range(10, 40)]
+    before = announcement("Fight", "Fall").payload
+    message = announcement(*names, before=before, adjustable=names)
+    print(f"{len(message.payload)} bytes")
+    assert len(message.payload) > 40_000
+    rules = tuple(RuleStatus(name, threshold=0.6) for name in names)
+    node.say(message, *state_messages(status(rules=rules)))
+    last = "front_door_{}somebody_climbs_over_the_garden_wall_39"
+    home.wait_state(f"number.{last.format('threshold_')}", "0.6")
+    home.wait_state(f"binary_sensor.{last.format('rule_')}", "off")
+    assert len(home.device_entities("select.front_door_mode")) == len(ENTITIES) + 3 * 30
+    config = make_config("Fight", "Fall")
+    cleared = clear_gone(config, IDENTITY, announced_components(message.payload))
+    node.say(announcement("Fight", "Fall", before=message.payload), *cleared)
+    home.wait_state(f"number.{last.format('threshold_')}", "missing")
+    node.say(announcement("Fight", "Fall"), *state_messages(status()))
+    home.wait_state("number.front_door_threshold_fight", "0.6")
+    assert home.complaints() == []
 
 
 def test_the_switch_of_the_time_before_there_were_modes_goes(

@@ -14,7 +14,7 @@ from broker import Broker
 from daemon import Daemon
 
 from .broker import USERS, wait_until
-from .conftest import ENTITIES, IDENTITY, remove_device
+from .conftest import ENTITIES, IDENTITY, MAYBE_UNKNOWN, remove_device
 from .harness import HomeAssistant
 from .node import Client
 
@@ -102,8 +102,13 @@ def wait_for_all(home: HomeAssistant, expected: set[str]) -> None:
     """Wait until every entity has a state again; an event or a button may have none yet."""
 
     def lost() -> set[str]:
-        names = expected - {"event.front_door_alert", "button.front_door_reload"}
-        return {name for name in names if home.state(name) in ("unavailable", "unknown", "missing")}
+        states = {name: home.state(name) for name in expected}
+        return {
+            name
+            for name, state in states.items()
+            if state in ("unavailable", "missing")
+            or (state == "unknown" and name not in MAYBE_UNKNOWN)
+        }
 
     try:
         wait_until(lambda: not lost(), "every entity", BACK_S)
