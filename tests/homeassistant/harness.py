@@ -55,6 +55,8 @@ input_text:
 input_boolean:
   lamp:
   siren:
+shell_command:
+  effect: sh {folder}/effect.sh {{{{ id }}}}
 """
 
 _WEBSOCKET = """\
@@ -135,6 +137,11 @@ class HomeAssistant:
         """Set the state of an entity that no integration owns."""
         self.api("POST", f"/api/states/{entity_id}", {"state": state, "attributes": attributes})
 
+    def effects(self) -> list[str]:
+        """Return what `shell_command.effect` was called with, over all lives, in order."""
+        log = self.folder / "effect.sh.log"
+        return log.read_text().split() if log.exists() else []
+
     def render(self, template: str) -> Any:
         """Return what Home Assistant makes of a template that ends in `| to_json`."""
         return self.api("POST", "/api/template", {"template": template})
@@ -210,7 +217,10 @@ class HomeAssistant:
     def _configure(self) -> None:
         storage = self.folder / ".storage"
         storage.mkdir(parents=True)
-        (self.folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=self._port))
+        (self.folder / "configuration.yaml").write_text(
+            _CONFIGURATION.format(port=self._port, folder=self.folder)
+        )
+        (self.folder / "effect.sh").write_text('echo "$1" >> "$0.log"\n')
         (self.folder / "automations.yaml").write_text("[]\n")
         shutil.copytree(BLUEPRINTS, self.folder / "blueprints" / "automation" / "edgehome")
         # All steps but the owner are done: the others look for services on the internet.
@@ -228,7 +238,8 @@ class HomeAssistant:
         }
         data = urllib.parse.urlencode(form).encode()
         tokens = self._request("POST", "/auth/token", data, "application/x-www-form-urlencoded")
-        self._token = tokens["access_token"]
+        self._token = tokens["access_token"]  # good for half an hour, which a storm outlasts
+        self._token = self.ask(type="auth/long_lived_access_token", client_name="t", lifespan=1)
         wait_until(self._answers, "Home Assistant to run", 120)
 
     def _add_mqtt(self) -> None:
