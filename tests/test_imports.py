@@ -55,8 +55,8 @@ ALLOWED = {
     "edgehome.broker": {"edgehome.types", "edgehome.config"},
     "edgehome.mqtt": {"edgehome.types", "edgehome.config", "edgehome.broker", "edgehome.backoff"},
     "edgehome.delivery": {
-        "edgehome.types", "edgehome.config", "edgehome.outbox", "edgehome.mqtt",
-        "edgehome.delivery", "edgehome.backoff", "edgehome.broker",
+        "edgehome.types", "edgehome.config", "edgehome.outbox", "edgehome.outbox_plan",
+        "edgehome.mqtt", "edgehome.delivery", "edgehome.backoff", "edgehome.broker",
     },
     "edgehome.camera": {"edgehome.types", "edgehome.camera"},
     "edgehome.recognizer": {
