@@ -101,6 +101,7 @@ def _open_sound(path: Path) -> sqlite3.Connection:
         _prepare(connection, path)
         if schema.check(connection) < schema.VERSION:
             schema.upgrade(connection)
+        schema.try_out(connection)
     except ValueError as error:  # a message of SQLite's that quotes the damage is no text
         connection.close()
         raise sqlite3.DatabaseError(repr(error)) from error
@@ -119,7 +120,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         "locking_mode = EXCLUSIVE",
         "journal_mode = WAL",
         "synchronous = FULL",
-        "wal_autocheckpoint = 64",
+        "wal_autocheckpoint = 200",
         "journal_size_limit = -1",
         "cache_size = -512",
         "cell_size_check = ON",

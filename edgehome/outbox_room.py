@@ -12,6 +12,7 @@ import sqlite3
 from datetime import UTC, datetime
 
 from edgehome.outbox_plan import Pending, Plan
+from edgehome.outbox_schema import LOSS
 from edgehome.types import Severity
 
 logger = logging.getLogger(__name__)
@@ -116,11 +117,7 @@ class Room:
 
     def drop(self, reason: str, count: int) -> None:
         """Count losses."""
-        self._connection.execute(
-            "INSERT INTO losses VALUES (?, ?)"
-            " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count",
-            (reason, count),
-        )
+        self._connection.execute(LOSS, (reason, count))
         self.dropped[reason] = self.dropped.get(reason, 0) + count
         self.untold += count
 

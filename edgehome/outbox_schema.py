@@ -61,6 +61,10 @@ ADDED = ("warning", "", 1, 0)
 """What a row of the first version gets in the columns that it lacks."""
 
 NOTE = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+LOSS = (
+    "INSERT INTO losses VALUES (?, ?)"
+    " ON CONFLICT (reason) DO UPDATE SET count = count + excluded.count"
+)
 INSERT = (
     "INSERT INTO alerts (id, created_wall, payload, severity, rule, first)"
     " VALUES (?, ?, ?, ?, ?, ?)"
@@ -127,6 +131,28 @@ def check(connection: sqlite3.Connection) -> int:
         if not isinstance(count, int):
             raise sqlite3.DatabaseError("a counter is damaged")
     return version
+
+
+def try_out(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError unless the tables take what they are to take; changes nothing.
+
+    Damage in the schema's own text is text, too, and shows in no check of the file.
+    """
+    trial = f"trial {secrets.token_hex(8)}"
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        seq = connection.execute(INSERT, (trial, 1.0, b"{}", "info", "rule", 1)).lastrowid
+        find = f"SELECT {COLUMNS[VERSION]} FROM alerts WHERE id = ?"  # noqa: S608
+        row = connection.execute(find, (trial,)).fetchone()
+        expected = (seq, trial, 1.0, b"{}", "pending", 0, None, "info", "rule", 1, 0)
+        for change, values in ((SENT, (2.0, seq)), (REOPENED, (seq,)), (ACKNOWLEDGED, (trial,))):
+            changed = connection.execute(f"UPDATE alerts SET {change}", values).rowcount  # noqa: S608
+            if row != expected or changed != 1:
+                raise sqlite3.DatabaseError("the tables are not what they were made as")
+        for statement in (NOTE, LOSS) * 2:
+            connection.execute(statement, (trial, 1))
+    finally:
+        roll_back(connection)
 
 
 def is_whole(row: Row) -> bool:

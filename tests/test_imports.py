@@ -48,7 +48,9 @@ ALLOWED = {
     },
     "edgehome.outbox_entry": {"edgehome.types", "edgehome.outbox_file"},
     "edgehome.outbox_plan": {"edgehome.types"},
-    "edgehome.outbox_room": {"edgehome.types", "edgehome.outbox_plan"},
+    "edgehome.outbox_room": {
+        "edgehome.types", "edgehome.outbox_plan", "edgehome.outbox_schema",
+    },
     "edgehome.outbox_file": {"edgehome.types", "edgehome.outbox_schema"},
     "edgehome.outbox_schema": set(),
     "edgehome.backoff": set(),
