@@ -186,12 +186,12 @@ class MqttConfig:
     password_file: Path | None = option(
         values.path, None, "Holds the password and nothing else; only its owner may read it."
     )
-    anonymous: bool = option(
-        values.boolean, False, "The broker asks nobody for a password, and that is meant."
-    )
     tls: bool = option(values.boolean, False, "Encrypt, and check who the broker is.")
     ca_file: Path | None = option(
         values.path, None, "The home's own certificate authority; else the system's are used."
+    )
+    anonymous: bool = option(
+        values.boolean, False, "The broker asks nobody for a password, and that is meant."
     )
     discovery_prefix: str = option(
         values.topic, "homeassistant", "Home Assistant's discovery prefix."
