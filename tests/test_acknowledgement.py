@@ -8,8 +8,10 @@ import pytest
 
 from edgehome.delivery.acknowledgement import (
     ACKNOWLEDGED,
+    BATCH,
     BROKER,
     BURST,
+    MOST,
     OLDEST_S,
     RATE,
     SILENCE_S,
@@ -19,6 +21,7 @@ from edgehome.delivery.acknowledgement import (
 )
 from edgehome.delivery.backlog import Backlog
 from edgehome.delivery.storage import Raised
+from edgehome.outbox import Outbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -233,6 +236,32 @@ def test_after_a_new_connection_answers_on_their_way_come_first() -> None:
     assert one.due(305.0, present=True) == [2]
 
 
+def test_pauses_begin_short_again_after_a_new_connection() -> None:
+    one = answering()
+    resent_at(one, "a2", 300)
+    one.connected(300.0)
+    assert one.due(305.0, present=True) == [2]
+    one.sent("a2", 2, 305.0)
+    assert one.due(314.0, present=True) == []
+    assert one.due(315.0, present=True) == [2]
+
+
+def test_a_first_answer_about_an_alert_of_an_earlier_run_is_not_about_all_before_it() -> None:
+    one = Acknowledgement()
+    one.stored(["a20"], 1, 30)
+    assert one.fact == "acknowledged 31"
+
+
+def test_what_is_sent_again_at_one_look_and_what_is_watched_is_bounded() -> None:
+    one = answering()
+    for number in range(2, MOST + 1000):
+        one.sent(f"b{number}", number, 0.0)
+    assert one.unanswered == MOST
+    late = one.due(10.0, present=True)
+    assert late == list(range(1000, 1000 + BATCH))
+    assert one.due(11.0, present=True) == list(range(1000 + BATCH, 1000 + 2 * BATCH))
+
+
 def middle(low: float, high: float) -> float:
     return (low + high) / 2
 
@@ -309,3 +338,45 @@ def test_what_goes_again_keeps_its_order_and_is_marked(tmp_path: Path) -> None:
     backlog.step(5.5, 5.5)
     assert deliver(backlog, 5.5) == ["a2+", "a3+", "a4+", "a5"]
     backlog.close()
+
+
+def test_a_new_connection_and_a_slow_home_are_heeded_by_the_backlog(tmp_path: Path) -> None:
+    backlog = started(tmp_path)
+    for number in range(1, 42):
+        backlog.add(Raised(f"a{number}", b"{}", 0.0))
+    backlog.step(0.0, 0.0)
+    first = backlog.take(0.0)
+    assert first
+    backlog.handed_over(first.seq, first)
+    backlog.acknowledge(first.seq, 0, 0.0)
+    backlog.answer("a1")
+    backlog.step(0.0, 0.0)
+    assert len(deliver(backlog, 0.0)) == UNANSWERED
+    assert deliver(backlog, 4.9) == []
+    assert len(deliver(backlog, 5.0)) == UNANSWERED, "others may listen too"
+    backlog.disconnected()
+    backlog.connected(6.0)
+    backlog.send_again(10.0, present=True)
+    assert not any(alert_id.endswith("+") for alert_id in deliver(backlog, 10.0))
+    backlog.send_again(11.0, present=True)
+    assert deliver(backlog, 15.0)[0] == "a2+"
+    backlog.close()
+
+
+def test_the_outbox_forgets_no_alert_that_is_unanswered(tmp_path: Path) -> None:
+    backlog = started(tmp_path)
+    backlog.add(Raised("a1", b"{}", 0.0))
+    backlog.step(0.0, 0.0)
+    deliver(backlog, 0.0)
+    backlog.answer("a1")
+    backlog.step(0.0, 0.0)
+    now_s, most = 1.0, MOST + 300
+    for number in range(most):
+        backlog.add(Raised(f"b{number}", b"{}", 0.0))
+    backlog.step(now_s, now_s)
+    while backlog.pending:
+        now_s += 5.0
+        deliver(backlog, now_s)
+    backlog.close()
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        assert len(outbox.unacknowledged(10_000)) == most
