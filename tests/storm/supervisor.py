@@ -1,8 +1,8 @@
 """The supervisor as it ships, with a worker by script, telling which alerts were committed.
 
 `supervisor.py CONFIG STATE PYTHON FD`: PYTHON is what is run in Python's place for the worker. For
-every alert a line `id seq` goes to FD once `Outbox.append` has returned: from then on it is raised
-and must arrive. A line `- refused` stands for an append that the disk refused.
+every alert a line `id seq` goes to FD once `Outbox.append_all` has returned: from then on it is
+raised and must arrive. A line `- refused` stands for an append that the disk refused.
 """
 
 from __future__ import annotations
@@ -10,30 +10,32 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from edgehome import app, safemode
-from edgehome.outbox import Outbox
+from edgehome.outbox import New, Outbox
 from edgehome.types import OutboxError
 
 
 def tell_commits(descriptor: int) -> None:
     """Have every return of `append` told."""
-    append = Outbox.append
+    append_all = Outbox.append_all
 
-    def told(self: Outbox, alert_id: str, *rest: Any, **named: Any) -> int:
+    def told(self: Outbox, alerts: Sequence[New], **named: Any) -> list[int]:
         try:
-            seq = append(self, alert_id, *rest, **named)
+            seqs = append_all(self, alerts, **named)
         except OutboxError:
             os.write(descriptor, b"- refused\n")
             raise
-        os.write(descriptor, f"{alert_id} {seq}\n".encode())
-        return seq
+        for alert, seq in zip(alerts, seqs, strict=True):
+            os.write(descriptor, f"{alert.id} {seq}\n".encode())
+        return seqs
 
-    Outbox.append = told  # type: ignore[method-assign]
+    Outbox.append_all = told  # type: ignore[method-assign]
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from array import array
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def spoilt(packet: bytes, chance: random.Random) -> bytes:
 def main() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # go with the supervisor, as the real worker does
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with socket.socket(fileno=int(sys.argv[-1])) as channel:
+    gone = suppress(BrokenPipeError, ConnectionError)
+    with gone, socket.socket(fileno=int(sys.argv[-1])) as channel:
         channel.recv(MAX_BYTES)
         if seed := os.environ.get("EDGEHOME_STORM_NONSENSE"):
             chatter(channel, random.Random(f"{seed} {os.getpid()}"))
