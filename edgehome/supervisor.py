@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import selectors
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 from edgehome import homeassistant, systemd
@@ -263,7 +264,7 @@ class Supervisor:
     def _status(self) -> homeassistant.NodeStatus:
         delivery = self._delivery.status()
         self.node.report_all("delivery", delivery.problems)
-        return self.node.status(
+        status = self.node.status(
             restarts=self._vision.restarts,
             pending=delivery.pending + delivery.unanswered,
             dropped=delivery.dropped,
@@ -271,6 +272,7 @@ class Supervisor:
             delivery=delivery.mode,
             frame_age_s=None if self._frame_s is None else self._clock() - self._heard_s,
         )
+        return replace(status, longest_turn_ms=self._longest_s * 1000)
 
     def _tell_changes(self) -> None:
         """Publish the states that differ from what was said last."""

@@ -106,6 +106,8 @@ class NodeStatus:
     """Seconds since the last frame; None before the first."""
     temperature: float | None = None
     """Of the processor, in degrees Celsius; None where the machine does not say."""
+    longest_turn_ms: float = 0.0
+    """Milliseconds of the longest turn of the supervisor's loop: it is to wait for nothing."""
     throttled: bool | None = None
     """Whether heat or a weak supply slows the processor down; None where nothing says."""
 
@@ -153,6 +155,7 @@ def heartbeat(status: NodeStatus) -> Message:
         "frame_age_s": None if status.frame_age_s is None else round(status.frame_age_s),
         "temperature": _rounded(status.temperature),
         "throttled": None if status.throttled is None else _on_off(on=status.throttled),
+        "longest_turn_ms": _rounded(status.longest_turn_ms),
     }
     return Message(Topics(status.identity).heartbeat, _json(counters), retain=False, qos=0)
 
