@@ -101,7 +101,7 @@ def slow_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-def test_on_a_disk_that_takes_longer_than_that_for_everything_and_a_frozen_broker_no_turn_takes_100_ms(
+def test_on_a_disk_slower_than_that_and_with_a_frozen_broker_no_turn_takes_100_ms(
     daemon: Daemon,
     broker: Broker,
     listener: Listener,
@@ -169,6 +169,7 @@ def silent_name_server(tmp_path: Path) -> Iterator[list[str]]:
         yield ["unshare", "-m", "sh", "-c", script, "sh"]
 
 
+@pytest.mark.skipif(not LONG, reason="EDGEHOME_TEST_LONG=1")
 def test_with_a_name_server_that_never_answers_no_turn_takes_100_ms(
     daemon: Daemon, silent_name_server: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

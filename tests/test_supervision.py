@@ -27,7 +27,7 @@ from edgehome.types import Scores
 
 LONG = bool(os.environ.get("EDGEHOME_TEST_LONG"))
 ROUNDS = 25 if LONG else 1
-CRASHES = 1000 if LONG else 200
+CRASHES = 1000 if LONG else 100
 HANGS = {
     "stopped process": signal.SIGSTOP,
     "camera": signal.SIGUSR1,

@@ -75,10 +75,12 @@ def faulty_load(load: Any) -> Any:
 
 
 def in_the_supervisor() -> None:
-    import edgehome.safemode
+    import edgehome.app
+    import edgehome.mqtt
 
-    if rest := os.environ.get("EDGEHOME_TEST_REST_S"):
-        edgehome.safemode.REST_S = float(rest)
+    for module, name in (("app", "REST_S"), ("app", "VOUCH_S"), ("mqtt", "KEEPALIVE_S")):
+        if shorter := os.environ.get(f"EDGEHOME_TEST_{name}"):
+            setattr(getattr(edgehome, module), name, int(shorter))
     signal.signal(signal.SIGUSR1, lambda *_: threading.Event().wait())  # on the loop's own thread
 
 
