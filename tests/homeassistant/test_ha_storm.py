@@ -147,7 +147,8 @@ def test_every_alert_is_told_once(
     home.api("DELETE", "/api/config/automation/config/storm")
     assert lost == []
     assert set(told) <= set(node.sent)
-    assert twice <= counts["Home Assistant killed"] + counts["broker killed"]
+    # A kill between the effect and the memory of it cannot be told from one before the effect.
+    assert twice <= counts["Home Assistant killed"]
 
 
 @contextmanager
