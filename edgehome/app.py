@@ -241,9 +241,9 @@ class App:
             self.node.report("config", taken)
         else:
             self._outcome = self._use(taken) or self._outcome
-        self._vision.retry()
+            self._vision.retry()
         supervisor.begin_anew()
-        systemd.notify("READY=1")
+        systemd.notify("READY=1", "WATCHDOG=1")  # what is made anew may take half the time it has
 
     def _use(self, config: Config) -> Outcome | None:
         """Go on with new rules; ask for new parts where the file names other ones."""
