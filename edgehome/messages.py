@@ -10,6 +10,7 @@ corrupt model, so whatever does not decode is a `MessageError`.
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -196,16 +197,50 @@ def decode(
         if kind == "snapshot":
             return _snapshot(head, tail)
         if kind == "ready":
-            degraded = head.pop("degraded")
-            return Ready(
-                **{**head, "labels": tuple(head["labels"])},
-                degraded=Problem(**degraded) if degraded else None,
-            )
+            return _ready(head)
         if kind == "failure":
-            return Failure(Problem(**head["problem"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return Failure(_problem(head["problem"]))
+    except (
+        ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError
+    ) as error:  # fmt: skip
         raise MessageError(f"not a message of the worker: {error!r}") from None
     raise MessageError(f"the worker has no message {kind!r}")
+
+
+def _ready(head: Mapping[str, Any]) -> Ready:
+    """Return what a worker begins with; raises ValueError, KeyError or TypeError."""
+    return Ready(
+        labels=tuple(map(_text, head["labels"])),
+        rate=_number(head["rate"]),
+        sha256=_text(head["sha256"]),
+        runtime=_text(head["runtime"]),
+        degraded=_problem(head["degraded"]) if head["degraded"] else None,
+    )
+
+
+def _problem(fields: Mapping[str, Any]) -> Problem:
+    return Problem(_text(fields["code"]), _text(fields["message"]), _text(fields["remedy"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    value.encode()  # half a character is none
+    return value
+
+
+def _number(value: object) -> float:
+    number = float(value) if isinstance(value, int | float) else math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no number")
+    return number
+
+
+def _row(places: Mapping[str, int], tail: bytes) -> Probabilities:
+    row = array("f", tail)
+    if row and not (min(row) >= 0.0 and max(row) <= 1.0 and math.isfinite(sum(row))):
+        raise ValueError("a probability is from 0 to 1")
+    return Probabilities(places, row)
 
 
 def _snapshot(head: Mapping[str, Any], tail: bytes) -> Snapshot:
@@ -230,19 +265,19 @@ def _scores(
     still = head["still"] is True
     if still and (tail or before is None):
         raise ValueError("a still scene has the probabilities of before, and no others")
-    motion = float(head["motion"])
+    motion, at = _number(head["motion"]), datetime.fromisoformat(head["at"])
     if not 0.0 <= motion <= 1.0:
         raise ValueError(f"{motion} of the picture moves")
+    if at.tzinfo is None:
+        raise ValueError("a moment without a zone")
     return Scores(
-        time_s=float(head["time_s"]),
-        at=datetime.fromisoformat(head["at"]),
-        probabilities=before
-        if still and before is not None
-        else Probabilities(places, array("f", tail)),
-        frame=int(head["frame"]),
-        skipped=int(head["skipped"]),
-        inference_ms=float(head["inference_ms"]),
-        warm=float(head["warm"]),
+        time_s=_number(head["time_s"]),
+        at=at,
+        probabilities=before if still and before is not None else _row(places, tail),
+        frame=int(_number(head["frame"])),
+        skipped=int(_number(head["skipped"])),
+        inference_ms=_number(head["inference_ms"]),
+        warm=_number(head["warm"]),
         motion=motion,
         still=still,
         camera=frozenset(map(CameraState, head["camera"])),

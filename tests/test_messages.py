@@ -136,6 +136,38 @@ def test_scores_without_a_number_for_every_label_are_refused(tail: bytes) -> Non
         decode(head + b"\n" + tail, PLACES)
 
 
+@pytest.mark.parametrize(
+    ("message", "key", "value"),
+    [
+        (NO_TROUBLE, "sha256", 1.5),
+        (NO_TROUBLE, "runtime", "\ud800"),
+        (NO_TROUBLE, "rate", "5"),
+        (NO_TROUBLE, "labels", [1]),
+        (NO_TROUBLE, "degraded", {"code": 1, "message": "b.", "remedy": "c."}),
+        (SCORES, "time_s", float("nan")),
+        (SCORES, "time_s", 10**400),
+        (SCORES, "frame", float("inf")),
+        (SCORES, "inference_ms", "1"),
+        (SCORES, "at", "2026-01-02T03:04:05"),
+    ],
+)
+def test_a_value_of_another_kind_is_no_message(
+    message: Scores | Ready, key: str, value: object
+) -> None:
+    line, _, tail = encode(message).partition(b"\n")
+    spoilt = json.dumps(json.loads(line) | {key: value}).encode()
+    with pytest.raises(MessageError):
+        decode(spoilt + (b"\n" + tail if tail else b""), PLACES)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_number_that_is_no_probability_is_refused(value: float) -> None:
+    line, _, _ = encode(SCORES).partition(b"\n")
+    row = array("f", [0.5] * 599 + [value])
+    with pytest.raises(MessageError):
+        decode(line + b"\n" + row.tobytes(), PLACES)
+
+
 def test_nonsense_is_a_message_error_and_nothing_else() -> None:
     chance = random.Random(2)
     packets = [
