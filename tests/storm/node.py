@@ -70,7 +70,8 @@ class Node(Daemon):
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and for its last words; return the exit status."""
-        self.send(signal.SIGCONT)
+        if self.alive():
+            self.send(signal.SIGCONT)
         status = super().end(how)
         if self._reader:
             self._reader.join(10)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import re
 import signal
 import socket
 import sys
@@ -26,6 +27,13 @@ from edgehome.types import Scores
 LABELS = ("person", "fall", "fighting")
 PACKETS = 200
 """Of nonsense, after which this worker ends as one does that a corrupt model hit."""
+VALUE = re.compile(rb': (-?[0-9.]+|true|false|null|"[^"]*"|\[[^]]*\])')
+VALUES = (
+    b"NaN", b"Infinity", b"-Infinity", b"1e308", b"-1", b"0", b"null", b"true", b'""', b"[]", b"{}",
+    b"9" * 400, b'"2026-01-01T00:00:00"', b'"9999-12-31T23:59:59+14:00"', b'"0001-01-01T00:00:00Z"',
+    b'["dark", "dark"]', b'["\ud800"]', b'"\ud800"', b'"' + b"x" * 100_000 + b'"',
+)  # fmt: skip
+"""What stands in the place of a value: right for another, or for none."""
 
 
 def ready() -> Ready:
@@ -57,14 +65,20 @@ def spoilt(packet: bytes, chance: random.Random) -> bytes:
     if kind == 2:
         return b"[" * chance.randrange(1, 100_000)
     if kind == 3:
-        number = chance.choice([b"NaN", b"1e999", b"-1", b"null", b'""', b"[]", b"9" * 4000])
-        return packet.replace(b"1.0", number)
+        return _other_value(packet, chance)
     if kind == 4:
         return packet + chance.randbytes(chance.randrange(1, 64))
     changed = bytearray(packet)
     for _ in range(chance.randrange(1, 8)):
         changed[chance.randrange(len(changed))] = chance.randrange(256)
     return bytes(changed)
+
+
+def _other_value(packet: bytes, chance: random.Random) -> bytes:
+    """Return a packet in which one value is another: valid JSON, and perhaps no message."""
+    found = list(VALUE.finditer(packet))
+    value = chance.choice(found)
+    return packet[: value.start()] + b": " + chance.choice(VALUES) + packet[value.end() :]
 
 
 def main() -> None:
@@ -95,7 +109,7 @@ def chatter(channel: socket.socket, chance: random.Random) -> None:
         channel.send(encode(ready()))
     for _ in range(PACKETS):
         packet = encode(chance.choice(said))
-        channel.send(spoilt(packet, chance) if chance.random() < 0.2 else packet)
+        channel.send(spoilt(packet, chance) if chance.random() < 0.05 else packet)
         time.sleep(chance.uniform(0, 0.002))
     os.kill(os.getpid(), chance.choice([signal.SIGSEGV, signal.SIGKILL]))
 
