@@ -79,6 +79,16 @@ def test_a_memory_of_an_engine_that_saw_nothing_keeps_its_mutes() -> None:
     assert (scene.alerts, scene.state()) == ([], "firing")
 
 
+def test_what_was_raised_while_no_frame_came_counts_for_the_limit_after_a_restart() -> None:
+    scene = Scene(rule(repeat_interval_s=1.0), limit=1, window_s=2.0)
+    scene.show(1.8, slap=0.9)
+    scene.idle(1.0)
+    assert [alert.folded for _, alert in scene.alerts] == [0, 1]
+    scene.restart(0.4)
+    scene.show(0.4, slap=0.9)
+    assert len(scene.alerts) == 2
+
+
 def test_a_rule_that_is_another_one_now_keeps_only_its_name() -> None:
     scene = Scene(rule(activity("slap", for_s=3.0)), smoothing_s=0.0)
     scene.show(2, slap=0.9)
