@@ -310,3 +310,12 @@ def test_the_real_sun_sets_on_a_rule_in_utrecht() -> None:
     scene.show(900, slap=0.9)
     (at,) = (alert.at for _, alert in scene.alerts)
     assert f"{at:%H:%M}" in {"22:03", "22:04", "22:05"}, "the almanac says 22:03"
+
+
+def test_of_two_ages_the_older_one_is_reached_too() -> None:
+    scene = Scene(
+        rule(AfterBootCondition(after_boot_s=1.0), name="Soon"),
+        rule(AfterBootCondition(after_boot_s=3.0), name="Later"),
+    )
+    scene.show(5)
+    assert (scene.times("Soon"), scene.times("Later")) == ([1.0], [3.0])

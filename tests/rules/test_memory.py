@@ -79,6 +79,32 @@ def test_a_memory_of_an_engine_that_saw_nothing_keeps_its_mutes() -> None:
     assert (scene.alerts, scene.state()) == ([], "firing")
 
 
+def test_a_rule_with_another_number_of_conditions_in_its_memory_begins_anew() -> None:
+    scene = Scene(rule(activity("slap", at_least=AtLeast(1, 2), for_s=3.0)))
+    scene.show(2, slap=0.9)
+
+    def shorter(kept: dict[str, Any]) -> dict[str, Any]:
+        kept["rules"]["Fight"]["nodes"].pop()
+        return kept
+
+    scene.restart(0.2, shorter)
+    scene.show(2, slap=0.9)
+    assert scene.alerts == []
+
+
+def test_an_incident_that_was_over_before_a_restart_is_over_after_it() -> None:
+    scene = Scene(
+        rule(repeat_interval_s=1.0), rule(activity("kick"), name="Kick"), limit=1, window_s=60.0
+    )
+    scene.show(0.2, slap=0.9)
+    scene.show(55)
+    scene.restart(0.2)
+    scene.show(0.2, kick=0.9)
+    scene.show(8)
+    scene.show(0.2, slap=0.9)
+    assert [alert.rule for _, alert in scene.alerts] == ["Fight", "Kick", "Fight"]
+
+
 def test_what_was_raised_while_no_frame_came_counts_for_the_limit_after_a_restart() -> None:
     scene = Scene(rule(repeat_interval_s=1.0), limit=1, window_s=2.0)
     scene.show(1.8, slap=0.9)
