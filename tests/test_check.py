@@ -86,3 +86,12 @@ def test_a_deep_or_a_large_file_is_refused_within_a_second_with_all_that_is_read
     assert time.perf_counter() - began < 1
     assert "levels deep" in error.message or "longer than 256 KiB" in error.message
     assert edgehome("check", file).returncode == 78
+
+
+def test_without_a_model_to_ask_good_is_not_all_that_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("recognizer: {model: /nowhere.tflite}\nrules: [{name: A, when: climbing}]\n")
+    done = edgehome("check", "-c", str(file))
+    assert done.returncode == 0
+    assert done.stdout == f"{file}: good as far as it goes (labels not checked), rules: 1\n"
+    assert "`edgehome models list`" in done.stderr

@@ -57,6 +57,17 @@ def test_one_that_comes_back_before_it_resolves_is_none() -> None:
     assert scene.misses == []
 
 
+def test_one_that_was_told_before_a_restart_and_is_muted_after_it_is_none() -> None:
+    scene = Scene(rule(repeat_interval_s=2.0))
+    scene.show(1, slap=0.9)
+    scene.restart(0.2)
+    scene.engine.mute("Fight", muted=True)
+    scene.show(3, slap=0.9)
+    scene.show(2)
+    assert len(scene.alerts) == 1
+    assert scene.misses == []
+
+
 def test_a_rule_that_was_told_of_lately_does_not_silence_another_one() -> None:
     scene = Scene(
         rule(activity("slap", for_s=5.0), name="Slaps"),
