@@ -30,9 +30,11 @@ def test_of_moments_that_are_as_close_the_first_of_the_highest_is_told() -> None
     scene.show(0.4, slap=0.7, kick=0.9)
     scene.show(0.6, slap=0.9, hug=0.9)  # as many conditions, others
     scene.show(0.4, slap=0.65, kick=0.9)
+    scene.show(0.4, slap=0.9, hug=0.9)
     scene.show(1)
-    missed = only(scene)
-    assert missed.evidence[0].value == "0.900"
+    assert only(scene).evidence[0].value == "0.900"
+    (hug,) = [one for one in only(scene).evidence if one.condition == "hug above"]
+    assert hug.since == NOON + timedelta(seconds=0.4)
     scene = Scene(rule(both(activity("slap"), ArmedCondition(armed=(Mode.NIGHT,)))))
     for slap in (0.7, 0.9, 0.9, 0.8):
         scene.show(0.4, slap=slap)
@@ -105,3 +107,25 @@ def test_a_wait_of_less_than_a_second_is_told_in_milliseconds() -> None:
     scene.show(0.4, slap=0.9)
     scene.show(1)
     assert "`for: 500ms` was held only 0.2 s" in only(scene).message
+
+
+def test_how_long_ago_the_last_alert_was_is_told_in_minutes_when_it_was_long() -> None:
+    scene = Scene(rule(repeat_interval_s=600.0))
+    scene.show(20)
+    scene.show(1, slap=0.9)
+    scene.show(239)
+    scene.show(1, slap=0.9)
+    scene.show(1)
+    assert "its last alert was 4 min before" in only(scene).message
+
+
+def test_the_first_reason_for_which_an_alert_was_held_back_is_told() -> None:
+    scene = Scene(rule(repeat_interval_s=600.0))
+    scene.show(1, slap=0.9)
+    scene.show(1)
+    scene.mode = Mode.DISARMED
+    scene.show(1, slap=0.9)
+    scene.mode = Mode.AWAY
+    scene.show(1, slap=0.9)
+    scene.show(1)
+    assert only(scene).reason == "disarmed"
