@@ -350,7 +350,8 @@ def test_evidence_has_the_words_of_the_file(offset_s: float, words: str) -> None
     scene.show(1, slap=0.9)
     ((_, alert),) = scene.alerts
     assert [(e.condition, e.threshold) for e in alert.evidence] == [
-        ("any", "any"), ("all", "all"), ("slap above", "0.6"), ("sun", words), ("kick above", "0.6"),
+        ("any", "any"), ("all", "all"), ("slap above", "0.6"), ("sun", words),
+        ("kick above", "0.6"),
     ]  # fmt: skip
 
 

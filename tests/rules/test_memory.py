@@ -83,8 +83,8 @@ def test_a_wait_for_frames_goes_on_over_a_restart_and_its_parts_add_up() -> None
 
 def test_a_whole_score_and_what_it_had_reached_go_over_a_restart() -> None:
     scene = Scene(
-        rule(activity("slap", above=0.7, below=0.3), name="Wide"),
         rule(activity("slap", above=0.8, below=0.5), name="Narrow"),
+        rule(activity("slap", above=0.7, below=0.3), name="Wide"),
     )
     scene.show(1, slap=1.0)
     scene.restart(0.2)
