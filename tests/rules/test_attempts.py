@@ -129,3 +129,21 @@ def test_the_first_reason_for_which_an_alert_was_held_back_is_told() -> None:
     scene.show(1, slap=0.9)
     scene.show(1)
     assert only(scene).reason == "disarmed"
+
+
+def test_one_that_was_muted_before_a_restart_is_told_after_it() -> None:
+    scene = Scene(rule())
+    scene.engine.mute("Fight", muted=True)
+    scene.show(1, slap=0.9)
+    scene.restart(0.2)
+    scene.show(1, slap=0.9)
+    scene.show(1)
+    assert only(scene).reason == "muted"
+
+
+def test_an_attempt_goes_on_for_as_long_as_the_rule_fires() -> None:
+    scene = Scene(rule(resolve_after_s=5.0))
+    scene.engine.mute("Fight", muted=True)
+    scene.show(1, slap=0.9)
+    scene.show(9)
+    assert scene.reasons() == [(6.0, "muted")]
