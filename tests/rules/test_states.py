@@ -213,7 +213,8 @@ def test_rules_tell_in_the_files_order() -> None:
 def test_a_sequence_holds_while_its_last_step_does() -> None:
     scene = Scene(rule(ThenCondition(conditions=(activity("a"), activity("b")))))
     scene.show(1, a=0.9)
-    scene.show(2, b=0.9)
+    scene.show(1, b=0.9)
+    scene.show(1, a=0.9, b=0.9)  # its first step again changes nothing
     scene.show(1)
     assert scene.states() == [(1.0, "firing"), (3.0, "inactive")]
 
