@@ -27,8 +27,9 @@ def add_check(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's
         description="Tells every mistake of every file as FILE:LINE:COLUMN: PATH: what is wrong, "
         "and ends with status 78; warnings alone end with 0.",
     )
+    check.add_argument("files", nargs="*", type=Path, metavar="FILE", help=f"({config})")
     check.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", default=[config], help=f"({config})"
+        "-c", "--config", type=Path, metavar="FILE", default=config, help="the same, as elsewhere"
     )
     check.add_argument("--json", action="store_true", help="one JSON object a mistake or warning")
     check.set_defaults(run=_check)
@@ -39,7 +40,7 @@ def _check(options: argparse.Namespace) -> int:
     from edgehome.configfile import examined
 
     status = 0
-    for file in options.files:
+    for file in options.files or [options.config]:
         reading = examined(file)
         findings = [*reading.errors, *doubts(reading, str(file)), *_large(reading, str(file))]
         for finding in findings:
@@ -47,10 +48,11 @@ def _check(options: argparse.Namespace) -> int:
         if reading.config is None:
             status = EX_CONFIG
             continue
-        _note_unchecked_labels(reading.config)
+        checked = _labels_were_checked(reading.config)
         if not options.json:
             warnings = f", warnings: {len(findings)}" if findings else ""
-            print(f"{file}: good, rules: {len(reading.config.rules)}{warnings}")
+            good = "good" if checked else "good as far as it goes (labels not checked)"
+            print(f"{file}: {good}, rules: {len(reading.config.rules)}{warnings}")
     return status
 
 
@@ -83,8 +85,8 @@ def _show(finding: Finding, *, as_json: bool) -> None:
         print(finding, file=sys.stderr)
 
 
-def _note_unchecked_labels(config: Config) -> None:
-    """Say so when the labels in the rules could not be held against the model's."""
+def _labels_were_checked(config: Config) -> bool:
+    """Return whether the labels in the rules could be held against the model's; say why not."""
     from edgehome.recognizer.manifest import read_manifest
     from edgehome.types import ModelError
 
@@ -92,3 +94,5 @@ def _note_unchecked_labels(config: Config) -> None:
         read_manifest(config.recognizer.model)
     except ModelError as error:
         print(f"note: labels were not checked. {error}", file=sys.stderr)
+        return False
+    return True

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgehome.config.values import duration
-from edgehome.history import Record, encode, read_history
+from edgehome.history import CURRENT, Record, encode, read_history
 from edgehome.types import Alert, EdgehomeError, Evidence, NearMiss
 
 DAY = timedelta(days=1)
@@ -127,5 +127,8 @@ def _explain(options: argparse.Namespace) -> int:
         else:
             sys.stdout.write("\n".join(lines_of(record)) + "\n")
     if not records and not options.json:
-        sys.stdout.write("Nothing: no rule raised an alert, and none came close.\n")
+        ran = (options.state / CURRENT).exists()
+        nothing = "Nothing: no rule raised an alert, and none came close."
+        never = f"No records are in {options.state}: no node has run with this state folder."
+        sys.stdout.write(f"{nothing if ran else never}\n")
     return 0

@@ -26,8 +26,11 @@ Known = Collection[str] | None
 def add_vocabulary(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
     """Add the commands; `config` is the configuration that is read by default."""
     packs = commands.add_parser("packs", help="list and show the groups of labels that ship")
-    actions = packs.add_subparsers(required=True, metavar="ACTION", parser_class=type(packs))
-    listed = actions.add_parser("list", help="every pack, and what the model knows of it")
+    packs.set_defaults(run=_list, config=config, json=False)
+    actions = packs.add_subparsers(metavar="ACTION", parser_class=type(packs))
+    listed = actions.add_parser(
+        "list", help="every pack, and what the model knows of it (without an ACTION, too)"
+    )
     shown = actions.add_parser("show", help="a pack's labels with reasons and look-alikes")
     shown.add_argument("name", metavar="NAME", choices=_names(), help=", ".join(_names()))
     _common(listed, config, _list)

@@ -7,10 +7,13 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from broker import Broker, Listener
-from daemon import Daemon
+
+if TYPE_CHECKING:
+    from broker import Broker, Listener
+    from daemon import Daemon
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -82,12 +85,16 @@ def k600_model(k600_original: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
+    from broker import Broker  # not at the top: the camera's tests run where there is no MQTT
+
     with Broker(tmp_path / "broker") as broker:
         yield broker
 
 
 @pytest.fixture
 def listener(broker: Broker) -> Iterator[Listener]:
+    from broker import Listener
+
     with Listener(broker, "edgehome/#", "homeassistant/#") as listener:
         yield listener
 
@@ -95,6 +102,8 @@ def listener(broker: Broker) -> Iterator[Listener]:
 @pytest.fixture
 def daemon(tmp_path: Path, broker: Broker, box_model: Path, rendered: Path) -> Iterator[Daemon]:
     """A node that is not started yet; in front of its camera two people fight, over and over."""
+    from daemon import Daemon
+
     clip = rendered / "room-day-fight.mp4"
     with Daemon(tmp_path / "node", broker, model=box_model, source=clip) as daemon:
         yield daemon

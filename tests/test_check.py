@@ -104,3 +104,12 @@ def test_more_rules_than_one_message_to_home_assistant_is_good_for_are_warned_of
     assert len(told) == 1
     assert ":3:3: warning: rules: 25 rules make an announcement of 25 kB" in told[0]
     assert "shorter names" in told[0]
+
+
+def test_without_a_model_to_ask_good_is_not_all_that_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("recognizer: {model: /nowhere.tflite}\nrules: [{name: A, when: climbing}]\n")
+    done = edgehome("check", "-c", str(file))
+    assert done.returncode == 0
+    assert done.stdout == f"{file}: good as far as it goes (labels not checked), rules: 1\n"
+    assert "`edgehome models list`" in done.stderr

@@ -152,6 +152,9 @@ def test_the_command_says_what_came_close(tmp_path: Path) -> None:
 
 def test_the_command_says_when_there_is_nothing(tmp_path: Path) -> None:
     done = edgehome("explain", "--state", str(tmp_path))
+    assert (done.returncode, "no node has run" in done.stdout) == (0, True)
+    (tmp_path / "history.jsonl").touch()
+    done = edgehome("explain", "--state", str(tmp_path))
     assert (done.returncode, done.stdout[:7]) == (0, "Nothing")
     done = edgehome("explain", "beef", "--state", str(tmp_path))
     assert done.returncode == 66

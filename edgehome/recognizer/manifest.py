@@ -94,7 +94,8 @@ def load_model(model: Path) -> tuple[Manifest, bytes]:
         raise ModelError(
             "model_missing",
             f"Cannot read the model file {model}: {error.strerror}.",
-            "Check the path under recognizer.model, and that its owner may read it.",
+            "Check the path under recognizer.model, and that its owner may read it; "
+            "`edgehome models list` names those to be had.",
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()
     path = model.with_suffix(".json")

@@ -17,11 +17,11 @@ def moment(now_s: float, kept: object) -> float | None:
     return None if kept is None else now_s - number(kept)
 
 
-def number(kept: object) -> float:
-    """Return a number from 0 to 1e9. Raises ValueError when it is none."""
+def number(kept: object, *, least: float = 0.0) -> float:
+    """Return a number from `least` to 1e9. Raises ValueError when it is none."""
     if isinstance(kept, bool) or not isinstance(kept, int | float):
         raise ValueError(f"{kept!r} is not a number")
-    if not 0 <= kept <= LONGEST_S:  # not for a number that is none
+    if not least <= kept <= LONGEST_S:  # not for a number that is none
         raise ValueError(f"{kept!r} is out of range")
     return float(kept)
 

@@ -19,6 +19,8 @@ from edgehome.rules.timing import Clock
 from edgehome.types import Mode, Severity
 
 VERSION = 1
+AFTER_S = 86400.0
+"""No alert is raised later than this after the last frame, in seconds: the wait is over by then."""
 BROKEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a memory of another shape can lead to."""
 
@@ -88,7 +90,8 @@ def take_rules(kept: Mapping[str, Any], trackers: Iterable[Tracker], clock: Cloc
 
 def take_limit(kept: Mapping[str, Any], limit: Limit, clock: Clock, rules: Container[str]) -> None:
     """Take over what counts for the limit, and what it held back of rules that are still there."""
-    raised_s = sorted(clock.true_s - number(item) for item in kept["raised"])
+    # What was held back may have been raised after the last frame, while none came.
+    raised_s = sorted(clock.true_s - number(item, least=-AFTER_S) for item in kept["raised"])
     last_s = {text(rule): clock.true_s - number(item) for rule, item in kept["last"].items()}
     folded = [_folded(item) for item in kept["folded"]]
     limit.raised_s.extend(raised_s)

@@ -100,13 +100,7 @@ def _unmet(blamed: Reading) -> str:
     if isinstance(condition, ThenCondition):
         of = len(condition.conditions)
         return f"only {blamed.measure} of the {of} steps of `then` came in their order"
-    if is_group(condition):
-        return f"not {_group_word(condition)} of its conditions held"
     return f"`{name_of(condition)}: {asked_of(condition)}` did not hold: it was {blamed.measure}"
-
-
-def _group_word(condition: Condition) -> str:
-    return "one" if isinstance(condition, AnyCondition) else "all"
 
 
 def _seen(readings: Sequence[Reading], seen_s: float) -> str:

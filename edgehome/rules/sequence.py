@@ -44,7 +44,7 @@ class Then(Node):
                     self.began_s[stage], self.last_s[stage] = clock.true_s, None
             elif not holds and before[stage] and self._goes_on(stage):
                 self.last_s[stage] = clock.before.true_s
-        return self.began_s[-1] is not None and self._goes_on(-1)
+        return self._goes_on(-1)
 
     def measure(self, clock: Clock) -> float:
         """Return how many children have begun in their turn."""

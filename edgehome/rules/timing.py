@@ -109,14 +109,17 @@ class Clock:
         self._waiting_s = self._gap_s
 
     def go_on(self, before: Clock) -> None:
-        """Take over the source's time from the clock of the same node's rules before a reload."""
+        """Take over the source's time from the clock of the same node's rules before a reload.
+
+        This clock is new: it begins at 0 with the last frame of the other.
+        """
         self.time_s, self._last_s, self._gap_s = before.time_s, before._last_s, before._gap_s
         self._waiting_s, self._framed = before._waiting_s, before._framed
         if before._last_s is not None:
-            self._true_offset = before._true_offset + self.true_s - before.true_s
-            self._seen_offset = before._seen_offset + self.seen_s - before.seen_s
+            self._true_offset = before._true_offset - before.true_s
+            self._seen_offset = before._seen_offset - before.seen_s
         if before.started_s is not None:
-            self.started_s = before.started_s + self.true_s - before.true_s
+            self.started_s = before.started_s - before.true_s
 
     def waiting_s(self) -> float:
         """Return the seconds of a gap that began before this clock and is not yet over."""

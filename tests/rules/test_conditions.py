@@ -19,6 +19,7 @@ from edgehome.config.conditions import (
     ThenCondition,
     WeekdaysCondition,
 )
+from edgehome.rules.words import duration
 from edgehome.types import CameraState, SunDay, SunTimes
 from tests.rules.scene import NOON, Scene, activity, both, rule
 
@@ -310,3 +311,49 @@ def test_the_real_sun_sets_on_a_rule_in_utrecht() -> None:
     scene.show(900, slap=0.9)
     (at,) = (alert.at for _, alert in scene.alerts)
     assert f"{at:%H:%M}" in {"22:03", "22:04", "22:05"}, "the almanac says 22:03"
+
+
+def test_of_two_ages_the_older_one_is_reached_too() -> None:
+    scene = Scene(
+        rule(AfterBootCondition(after_boot_s=1.0), name="Soon"),
+        rule(AfterBootCondition(after_boot_s=3.0), name="Later"),
+    )
+    scene.show(5)
+    assert (scene.times("Soon"), scene.times("Later")) == ([1.0], [3.0])
+
+
+@pytest.mark.parametrize(("gap_s", "fires"), [(0.1, False), (0.2, True)])
+def test_a_step_that_ended_a_frame_ago_is_a_frame_ago(gap_s: float, fires: bool) -> None:
+    steps = ThenCondition(conditions=(activity("slap"), activity("kick")), gap_s=gap_s)
+    scene = Scene(rule(steps))
+    scene.show(1, slap=0.9)
+    scene.show(1, kick=0.9)
+    assert bool(scene.alerts) is fires
+
+
+def test_the_sun_goes_by_the_clock_of_the_place() -> None:
+    india = timezone(timedelta(hours=5, minutes=30))
+    at = datetime(2026, 6, 1, 20, 59, 59, tzinfo=india)
+    scene = Scene(rule(SunCondition(sun="after sunset")), at=at, sun=sun_of(5, 21))
+    scene.show(3)
+    assert scene.times() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "words"),
+    [(0.0, "after sunset"), (1800.0, "after sunset +30m"), (-1800.0, "after sunset -30m")],
+)
+def test_evidence_has_the_words_of_the_file(offset_s: float, words: str) -> None:
+    sun = SunCondition(sun="after sunset", offset_s=offset_s)
+    inner = AnyCondition(conditions=(both(activity("slap"), sun), activity("kick")))
+    scene = Scene(rule(inner), at=NOON + timedelta(hours=11), sun=sun_of(5, 21))
+    scene.show(1, slap=0.9)
+    ((_, alert),) = scene.alerts
+    assert [(e.condition, e.threshold) for e in alert.evidence] == [
+        ("any", "any"), ("all", "all"), ("slap above", "0.6"), ("sun", words),
+        ("kick above", "0.6"),
+    ]  # fmt: skip
+
+
+def test_nothing_at_all_is_no_second() -> None:
+    assert duration(0.0) == "0s"

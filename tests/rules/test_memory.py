@@ -69,6 +69,55 @@ def test_evidence_tells_since_when_over_a_restart() -> None:
     assert (alert.since, alert.evidence[0].since) == (NOON, NOON)
 
 
+def test_a_wait_for_frames_goes_on_over_a_restart_and_its_parts_add_up() -> None:
+    for more, stays in ((15.0, True), (26.0, False)):
+        scene = Scene(rule(resolve_after_s=60.0))
+        scene.show(1, slap=0.9)
+        scene.restart(5.0)
+        scene.idle(5.0)
+        assert scene.state() == "firing"
+        scene.restart(more)
+        scene.show(0.2, slap=0.5)
+        assert (scene.state() == "firing") is stays
+
+
+def test_a_whole_score_and_what_it_had_reached_go_over_a_restart() -> None:
+    scene = Scene(
+        rule(activity("slap", above=0.8, below=0.5), name="Narrow"),
+        rule(activity("slap", above=0.7, below=0.3), name="Wide"),
+    )
+    scene.show(1, slap=1.0)
+    scene.restart(0.2)
+    scene.show(0.4, slap=0.55)
+    assert [scene.state(name) for name in ("Wide", "Narrow")] == ["firing", "firing"]
+    scene.show(0.4, slap=0.4)
+    assert [scene.state(name) for name in ("Wide", "Narrow")] == ["firing", "inactive"]
+
+
+def test_frames_are_counted_over_a_restart() -> None:
+    scene = Scene(rule(activity("slap", at_least=AtLeast(3, 5))))
+    scene.show(0.4, slap=0.9)
+    scene.restart(0.2)
+    scene.show(0.2)
+    assert scene.state() == "inactive"
+    scene.show(0.2, slap=0.9)
+    assert scene.state() == "firing"
+
+
+def test_nothing_was_held_back_is_nothing_to_tell() -> None:
+    scene = Scene(rule(repeat_interval_s=1.0), limit=1, window_s=5.0)
+    scene.show(2, slap=0.9)
+
+    def none(kept: dict[str, Any]) -> dict[str, Any]:
+        (folded,) = kept["limit"]["folded"]
+        folded["count"] = 0
+        return kept
+
+    scene.restart(0.2, none)
+    scene.show(9)
+    assert [alert.message for _, alert in scene.alerts] == ["slap (90%)"]
+
+
 def test_a_memory_of_an_engine_that_saw_nothing_keeps_its_mutes() -> None:
     scene = Scene(rule())
     scene.engine.mute("Fight", muted=True)
@@ -77,6 +126,42 @@ def test_a_memory_of_an_engine_that_saw_nothing_keeps_its_mutes() -> None:
     scene.engine.restore(kept, gap_s=100.0)
     scene.show(1, slap=0.9)
     assert (scene.alerts, scene.state()) == ([], "firing")
+
+
+def test_a_rule_with_another_number_of_conditions_in_its_memory_begins_anew() -> None:
+    scene = Scene(rule(activity("slap", at_least=AtLeast(1, 2), for_s=3.0)))
+    scene.show(2, slap=0.9)
+
+    def shorter(kept: dict[str, Any]) -> dict[str, Any]:
+        kept["rules"]["Fight"]["nodes"].pop()
+        return kept
+
+    scene.restart(0.2, shorter)
+    scene.show(2, slap=0.9)
+    assert [state for _, state in scene.states()] == ["pending", "pending"]
+
+
+def test_an_incident_that_was_over_before_a_restart_is_over_after_it() -> None:
+    scene = Scene(
+        rule(repeat_interval_s=1.0), rule(activity("kick"), name="Kick"), limit=1, window_s=60.0
+    )
+    scene.show(0.2, slap=0.9)
+    scene.show(55)
+    scene.restart(0.2)
+    scene.show(0.2, kick=0.9)
+    scene.show(8)
+    scene.show(0.2, slap=0.9)
+    assert [alert.rule for _, alert in scene.alerts] == ["Fight", "Kick", "Fight"]
+
+
+def test_what_was_raised_while_no_frame_came_counts_for_the_limit_after_a_restart() -> None:
+    scene = Scene(rule(repeat_interval_s=1.0), limit=1, window_s=2.0)
+    scene.show(1.8, slap=0.9)
+    scene.idle(1.0)
+    assert [alert.folded for _, alert in scene.alerts] == [0, 1]
+    scene.restart(0.4)
+    scene.show(0.4, slap=0.9)
+    assert len(scene.alerts) == 2
 
 
 def test_a_rule_that_is_another_one_now_keeps_only_its_name() -> None:

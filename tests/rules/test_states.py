@@ -6,7 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from edgehome.config.conditions import ArmedCondition, NoneCondition
+from edgehome.config.conditions import (
+    ArmedCondition,
+    MotionCondition,
+    NoneCondition,
+    ThenCondition,
+)
 from edgehome.types import Mode, Severity
 from tests.rules.scene import NOON, Scene, activity, both, rule
 
@@ -203,3 +208,32 @@ def test_rules_tell_in_the_files_order() -> None:
     scene.show(1, kick=0.9, slap=0.9)
     assert [alert.rule for _, alert in scene.alerts] == ["Z", "A", "K"]
     assert [status.name for status in scene.engine.statuses()] == ["Z", "A", "K"]
+
+
+def test_a_sequence_holds_while_its_last_step_does() -> None:
+    scene = Scene(rule(ThenCondition(conditions=(activity("a"), activity("b")))))
+    scene.show(1, a=0.9)
+    scene.show(1, b=0.9)
+    scene.show(1, a=0.9, b=0.9)  # its first step again changes nothing
+    scene.show(1)
+    assert scene.states() == [(1.0, "firing"), (3.0, "inactive")]
+
+
+def test_what_goes_on_after_a_long_gap_begins_again() -> None:
+    chain = ThenCondition(conditions=(activity("a"), activity("b")))
+    often = activity("a", count=2, window_s=600.0)
+    scene = Scene(rule(chain, name="Then"), rule(often, name="Count"))
+    scene.show(1, a=0.9)
+    scene.wait(40)
+    scene.show(1, a=0.9)
+    assert scene.times("Count") == [41.0]
+    scene.show(1, b=0.9)
+    assert scene.times("Then") == [42.0]
+
+
+def test_a_rule_on_motion_alone_stands_at_the_motion() -> None:
+    scene = Scene(rule(MotionCondition(motion=0.1)))
+    scene.motion = 0.25
+    scene.show(1)
+    (status,) = scene.engine.statuses()
+    assert status.score == 0.25
