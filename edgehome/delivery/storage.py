@@ -74,6 +74,8 @@ class Storage:
         self._damage: Problem | None = None
         self._fault: Problem | None = None
         self._taken = 0
+        self._unfinished = False
+        """Whether another alert of the newest one's moment is still to come."""
         self.raised = 0
         """Alerts committed, or stored before under the same id, since the start."""
         self._tried = threading.Event()
@@ -117,6 +119,7 @@ class Storage:
         """Take an alert; `keep` stores it. Without a disk the least severe in memory give way."""
         self._ring.append(alert)
         self._taken += 1
+        self._unfinished = alert.joined
         while len(self._ring) > RING and self._fault:
             lost = min(self._ring, key=lambda alert: RANK.get(alert.severity, 1))
             self._ring.remove(lost)
@@ -151,7 +154,7 @@ class Storage:
             group.append(alert)
             if not alert.joined:
                 return group
-        return []
+        return [] if self._unfinished else group  # the last of a moment may have given way
 
     def refused(self) -> list[Entry]:
         """Return the alerts that the disk refuses, with the seq 0."""
