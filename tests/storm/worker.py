@@ -1,7 +1,9 @@
 """A vision worker by script: every frame shows what every rule waits for, or it talks nonsense.
 
 Started in the worker's place, at the end of the same socket pair: `worker.py ... FD`. What it does
-comes in the environment: EDGEHOME_STORM_RATE, frames a second; EDGEHOME_STORM_NONSENSE, a seed.
+comes in the environment: EDGEHOME_STORM_RATE, frames a second; EDGEHOME_STORM_NONSENSE, a seed;
+EDGEHOME_STORM_FRAMES, so many frames of 0.2 s as fast as they are taken, with the number of those
+that are through in the file EDGEHOME_STORM_TOLD.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import sys
 import time
 from array import array
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -40,10 +42,12 @@ def ready() -> Ready:
     return Ready(LABELS, rate=5.0, sha256="0" * 64, runtime="script", degraded=None)
 
 
-def scores(frame: int, value: float = 1.0) -> Scores:
+def scores(
+    frame: int, value: float = 1.0, *, time_s: float | None = None, at: datetime | None = None
+) -> Scores:
     return Scores(
-        time_s=time.monotonic(),
-        at=datetime.now().astimezone(),
+        time_s=time.monotonic() if time_s is None else time_s,
+        at=at or datetime.now().astimezone(),
         probabilities=Probabilities(places_of(LABELS), array("f", [value] * len(LABELS))),
         frame=frame,
         skipped=0,
@@ -89,6 +93,8 @@ def main() -> None:
         channel.recv(MAX_BYTES)
         if seed := os.environ.get("EDGEHOME_STORM_NONSENSE"):
             chatter(channel, random.Random(f"{seed} {os.getpid()}"))
+        elif count := os.environ.get("EDGEHOME_STORM_FRAMES"):
+            hurry(channel, int(count), Path(os.environ["EDGEHOME_STORM_TOLD"]))
         else:
             watch(channel, 1 / float(os.environ.get("EDGEHOME_STORM_RATE", "20")))
 
@@ -100,6 +106,26 @@ def watch(channel: socket.socket, period_s: float) -> None:
         frame += 1
         channel.send(encode(scores(frame)))
         time.sleep(period_s)
+
+
+def hurry(channel: socket.socket, count: int, told: Path) -> None:
+    """Show so many frames, in which something comes and goes every hundred seconds."""
+    channel.send(encode(ready()))
+    start_s, start = time.monotonic(), datetime.now().astimezone()
+    for frame in range(1, count + 1):
+        gone_s = frame / 5
+        value = float(frame // 500 % 2)
+        at = start + timedelta(seconds=gone_s)
+        channel.send(encode(scores(frame, value, time_s=start_s + gone_s, at=at)))
+        if frame % 1000 == 0:
+            told.write_text(str(frame), encoding="ascii")
+    told.write_text(str(count), encoding="ascii")
+    while True:  # in real time from here on, at the same rate
+        time.sleep(0.2)
+        frame += 1
+        gone_s += 0.2
+        at = start + timedelta(seconds=gone_s)
+        channel.send(encode(scores(frame, 0.0, time_s=start_s + gone_s, at=at)))
 
 
 def chatter(channel: socket.socket, chance: random.Random) -> None:
