@@ -18,14 +18,15 @@ from edgehome.homeassistant import NodeStatus, Topics, discovery, state_messages
 from edgehome.types import CameraState, Message, Mode, Problem
 
 from .broker import wait_until
-from .conftest import IDENTITY, remove_device
 from .harness import BLUEPRINTS, HomeAssistant
 from .node import Client, StandInNode
 
+IDENTITY = "edgehome_5e6f7a8b"
+"""A node of its own: Home Assistant remembers what an entity of the same name once said."""
 BASE = f"edgehome/{IDENTITY}"
 NAMES = {"notify", "arm", "light_and_siren", "camera_blind", "digest"}
-VIEW, PROBLEM = "binary_sensor.front_door_camera_view", "binary_sensor.front_door_problem"
-MODE = "select.front_door_mode"
+VIEW, PROBLEM = "binary_sensor.back_door_camera_view", "binary_sensor.back_door_problem"
+MODE = "select.back_door_mode"
 TOLD = "{{ tag }}|{{ title }}|{{ message }}|{{ picture | default('') }}"
 INPUTS: dict[str, dict[str, Any]] = {
     "notify": {},
@@ -76,10 +77,10 @@ class Watched(StandInNode):
 @pytest.fixture(scope="module")
 def watched(home: HomeAssistant, broker: Broker, listener: Client) -> Iterator[Watched]:
     topics = [f"{BASE}/alert/ack", f"{BASE}/+/set"]
-    with Client(broker.port, user="edgehome", topics=topics).running() as client:
+    with Client(broker.port, user="test", topics=topics).running() as client:
         node = Watched(client)
         rule = Rule("Fight", ActivityCondition(activity=Activity("fighting", ("fighting",))))
-        config = Config(device=DeviceConfig(name="Front door"), rules=(rule,))
+        config = Config(device=DeviceConfig(name="Back door"), rules=(rule,))
         announced = discovery(config, IDENTITY, ["fighting"], "1")
         content = json.loads(announced.payload)
         content["cmps"]["picture"] = {
@@ -90,7 +91,8 @@ def watched(home: HomeAssistant, broker: Broker, listener: Client) -> Iterator[W
         node.states()
         home.wait_state(MODE, "away")
         yield node
-    remove_device(home, listener)
+    listener.send([Message(announced.topic, b"", retain=True)])
+    home.wait_state(MODE, "missing")
 
 
 @pytest.fixture
@@ -158,6 +160,7 @@ def test_an_alert_is_told_and_acknowledged(
     home: HomeAssistant, watched: Watched, listener: Client
 ) -> None:
     listens(home, "notify", "notify", actions=publishing("told", TOLD))
+    listener.send([Message("edgehome/edgehome_other/alert", b"no JSON")])
     watched.raises("first-0000001")
     watched.wait_answer("first-0000001")
     assert told(listener)[-1] == ["first-0000001", "Fight", "fighting (83%)", ""]
@@ -240,9 +243,7 @@ def test_alerts_of_a_node_that_was_not_chosen_are_left_to_others(
     device = home.render("{{ device_id('" + MODE + "') | to_json }}")
     listens(home, "chosen", "notify", actions=publishing("told", TOLD), nodes=[device])
     other = Message("edgehome/edgehome_other/alert", b'{"id": "other-1", "age_s": 0}')
-    broken = Message(f"{BASE}/alert", b"no JSON")
     listener.send([other])
-    watched.say(broken)
     watched.raises("chosen-1")
     watched.wait_answer("chosen-1")
     assert "other-1" not in tags(listener)
@@ -251,7 +252,7 @@ def test_alerts_of_a_node_that_was_not_chosen_are_left_to_others(
 def test_a_picture_that_comes_within_two_seconds_is_waited_for(
     home: HomeAssistant, watched: Watched, listener: Client
 ) -> None:
-    image = "image.front_door_picture"
+    image = "image.back_door_picture"
     actions = publishing("told", TOLD)
     listens(home, "picture", "notify", actions=actions, pictures=[image])
     watched.raises("picture-1")
@@ -349,7 +350,7 @@ def test_a_blind_camera_is_told_while_armed(
     watched.states(mode=Mode.AWAY, camera=covered)  # armed while it is blind
     wait_until(lambda: len(told(listener, "blind")) == 1, "word of the camera")
     assert told(listener, "blind")[-1][1:3] == [
-        "Front door", "The camera sees nothing of use: covered.",
+        "Back door", "The camera sees nothing of use: covered.",
     ]  # fmt: skip
     trouble = Problem("worker", "The model does not load.", "Run edgehome doctor.")
     watched.states(problems=(trouble,))
@@ -382,7 +383,7 @@ def test_a_digest_counts_by_rule_and_begins_anew(
     watched.wait_answer("digest-3")
     wait_until(lambda: home.state(counts).endswith("|fight=2|a_fall_at_night=1"), "the counts")
     wait_until(lambda: told(listener, "digest"), "the digest")
-    assert told(listener, "digest") == [["Front door", "fight: 2, a fall at night: 1", "3"]]
+    assert told(listener, "digest") == [["Back door", "fight: 2, a fall at night: 1", "3"]]
     wait_until(lambda: "|" not in home.state(counts), "the counts to begin anew")
     assert errors(home, "digest") == []
     assert home.complaints() == []

@@ -217,9 +217,8 @@ def test_the_documented_automations_load_and_tell_an_alert_once(
             node.alert(alert_payload(make_alert(identifier), "fight"))
         wait_until(lambda: len(client.payloads(topic)) == 3, "an answer to each")
         assert client.payloads(topic) == [b"first", b"first", b"second"]
-    shown = home.ask(type="persistent_notification/get")
-    told = [one["notification_id"] for one in shown if one["title"] == "Fight"]
-    assert sorted(told) == ["first", "second"]
+    shown = [one["notification_id"] for one in home.ask(type="persistent_notification/get")]
+    assert (shown.count("first"), shown.count("second")) == (1, 1)
 
 
 def test_an_alert_of_a_rule_that_is_gone_still_arrives(
