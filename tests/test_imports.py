@@ -22,7 +22,10 @@ OWNERS = {
     "tflite_runtime": {"edgehome.recognizer.litert"},
     "paho": {"edgehome.mqtt"},
     "sqlite3": {
-        "edgehome.outbox", "edgehome.outbox_entry", "edgehome.outbox_file", "edgehome.outbox_room",
+        "edgehome.outbox",
+        "edgehome.outbox_entry",
+        "edgehome.outbox_file",
+        "edgehome.outbox_room",
         "edgehome.outbox_schema",
     },
     "yaml": {"edgehome.config.document"},
