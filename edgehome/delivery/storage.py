@@ -78,6 +78,7 @@ class Storage:
         """Whether another alert of the newest one's moment is still to come."""
         self.raised = 0
         """Alerts committed, or stored before under the same id, since the start."""
+        self._last_counts = 0, 0
         self._tried = threading.Event()
         self._memory: bytes | None = None
 
@@ -89,12 +90,12 @@ class Storage:
     @property
     def pending(self) -> int:
         """Alerts that the outbox has as unsent, and those in memory."""
-        return (self._outbox.pending_count if self._outbox else 0) + len(self._ring)
+        return self._counts()[0] + len(self._ring)
 
     @property
     def dropped(self) -> int:
         """Alerts lost for want of room, over the life of the outbox."""
-        return self._ring_dropped + (self._outbox.dropped if self._outbox else 0)
+        return self._ring_dropped + self._counts()[1]
 
     @property
     def store(self) -> str:
@@ -202,8 +203,14 @@ class Storage:
             logger.warning("%s", error)
             return otherwise
 
+    def _counts(self) -> tuple[int, int]:
+        """Return the outbox's unsent and lost alerts, or what they were when the disk failed."""
+        outbox = self._outbox
+        return (outbox.pending_count, outbox.dropped) if outbox else self._last_counts
+
     def close(self) -> None:
         """Close the outbox."""
         if self._outbox:
+            self._last_counts = self._counts()
             self._outbox.__exit__()
             self._outbox = None
