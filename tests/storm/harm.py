@@ -34,6 +34,8 @@ class Plan:
     worker_freezes: int = 5
     broker_kills: int = 50
     broker_restarts: int = 10
+    broker_forgets: int = 20
+    """Further kills, while what the broker has acknowledged waits there for an absent listener."""
     broker_freezes: int = 10
     resets: int = 30
     half_open: int = 8
@@ -55,6 +57,7 @@ SHORT = Plan(
     worker_freezes=0,
     broker_kills=2,
     broker_restarts=0,
+    broker_forgets=3,
     broker_freezes=1,
     resets=1,
     half_open=1,
@@ -67,12 +70,23 @@ class Harm:
     """Does one thing after the other; a spell lasts while the next few things are done."""
 
     def __init__(
-        self, node: Node, broker: Broker, proxy: Proxy, chance: random.Random, *, disk: Path | None
+        self,
+        node: Node,
+        broker: Broker,
+        *,
+        proxy: Proxy,
+        home: Proxy,
+        chance: random.Random,
+        disk: Path | None,
     ) -> None:
-        """Assign; `disk` is a small file system of our own, None where there is none."""
+        """Assign; the broker is behind `proxy` for the node and behind `home` for the listener.
+
+        `disk` is a small file system of our own, None where there is none.
+        """
         self._node = node
         self._broker = broker
         self._proxy = proxy
+        self._home = home
         self._chance = chance
         self._disk = disk
         self._spells: list[tuple[int, Callable[[], None]]] = []
@@ -139,6 +153,18 @@ class Harm:
 
     def _broker_restarts(self) -> None:
         self._broker.stop()
+        self._broker.start()
+
+    def _broker_forgets(self) -> None:
+        self.relieve()
+        self._home.refuses = True
+        self._home.reset()
+        sent, until_s = self._proxy.sent(), time.monotonic() + 10
+        while self._proxy.sent() == sent and time.monotonic() < until_s:
+            time.sleep(0.01)
+        self._pause(0.5)
+        self._broker.kill()
+        self._home.refuses = False
         self._broker.start()
 
     def _broker_freezes(self) -> None:

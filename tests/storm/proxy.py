@@ -106,6 +106,8 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self.links: list[Link] = []
         """All that ever were."""
+        self.refuses = False
+        """New connections are reset at once."""
         self._open: list[Link] = []
         self._lock = threading.RLock()
         self._selector = selectors.DefaultSelector()
@@ -142,6 +144,11 @@ class Proxy:
                         self._selector.unregister(end)
             return self._open[-1] if self._open else None
 
+    def sent(self) -> int:
+        """Return how many alerts have passed, copies too."""
+        with self._lock:
+            return sum(len(link.alerts) for link in self.links)
+
     def talking(self) -> bool:
         """Say whether there is a connection over which something moves."""
         with self._lock:
@@ -165,6 +172,8 @@ class Proxy:
     def _accept(self) -> None:
         client = self._listener.accept()[0]
         try:
+            if self.refuses:
+                raise ConnectionRefusedError
             server = socket.create_connection(self._target, timeout=2.0)
         except OSError:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

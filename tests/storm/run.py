@@ -103,8 +103,9 @@ def storm(place: Path, plan: Plan, seed: int, *, autosave_s: int = 1) -> Figures
     with (
         small_disk(place / "disk") as disk,
         Broker(place / "broker", autosave_s=autosave_s) as broker,
-        Listener(broker, ALERT) as home,
         Proxy(broker.port, ALERT) as proxy,
+        Proxy(broker.port, ALERT) as way_home,
+        Listener(way_home, ALERT) as home,
         Node(
             place / "node", broker, port=proxy.port, state=(disk or place) / "state",
             rate=ALERTS_A_SECOND / RULES, rules=RULES,
@@ -112,7 +113,7 @@ def storm(place: Path, plan: Plan, seed: int, *, autosave_s: int = 1) -> Figures
     ):  # fmt: skip
         if disk is None:
             figures.skipped["full_disks"] = "mounting a small tmpfs needs root"
-        harm = Harm(node, broker, proxy, chance, disk=disk)
+        harm = Harm(node, broker, proxy=proxy, home=way_home, chance=chance, disk=disk)
         node.start()
         begin(node)
         rage(harm, node, plan, chance)
