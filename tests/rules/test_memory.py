@@ -129,7 +129,7 @@ def test_a_memory_of_an_engine_that_saw_nothing_keeps_its_mutes() -> None:
 
 
 def test_a_rule_with_another_number_of_conditions_in_its_memory_begins_anew() -> None:
-    scene = Scene(rule(activity("slap", at_least=AtLeast(1, 2), for_s=3.0)))
+    scene = Scene(rule(activity("slap", at_least=AtLeast(5, 5), for_s=3.0)))
     scene.show(2, slap=0.9)
 
     def shorter(kept: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +138,15 @@ def test_a_rule_with_another_number_of_conditions_in_its_memory_begins_anew() ->
 
     scene.restart(0.2, shorter)
     scene.show(2, slap=0.9)
-    assert [state for _, state in scene.states()] == ["pending", "pending"]
+    assert scene.states() == [(0.8, "pending"), (2.8, "pending")]
+
+
+def test_one_that_was_held_back_alone_is_told_after_a_restart() -> None:
+    scene = Scene(rule(repeat_interval_s=1.0), limit=1, window_s=5.0)
+    scene.show(1.4, slap=0.9)
+    scene.restart(0.2)
+    scene.show(9)
+    assert [alert.folded for _, alert in scene.alerts] == [0, 1]
 
 
 def test_an_incident_that_was_over_before_a_restart_is_over_after_it() -> None:

@@ -219,6 +219,26 @@ def test_a_sequence_holds_while_its_last_step_does() -> None:
     assert scene.states() == [(1.0, "firing"), (3.0, "inactive")]
 
 
+def test_of_three_steps_the_last_one_counts() -> None:
+    steps = ThenCondition(conditions=tuple(activity(name) for name in "abc"))
+    scene = Scene(rule(steps))
+    scene.show(1, a=0.9)
+    scene.show(1, b=0.9)
+    scene.show(1, b=0.9, c=0.9)
+    scene.show(1, c=0.9)
+    scene.show(1)
+    assert scene.states() == [(2.0, "firing"), (4.0, "inactive")]
+
+
+def test_the_home_is_told_again_while_what_was_counted_goes_on() -> None:
+    scene = Scene(rule(activity("slap", count=2, window_s=3.0), repeat_interval_s=2.0))
+    scene.show(0.4, slap=0.9)
+    scene.show(0.4)
+    scene.show(7, slap=0.9)  # from 3 s on it is no longer twice within the window
+    scene.show(3)
+    assert scene.times() == [0.8, 2.8, 4.8, 6.8]
+
+
 def test_what_goes_on_after_a_long_gap_begins_again() -> None:
     chain = ThenCondition(conditions=(activity("a"), activity("b")))
     often = activity("a", count=2, window_s=600.0)
