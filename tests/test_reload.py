@@ -19,6 +19,7 @@ from edgehome.config.types import (
     MqttConfig,
     RecognizerConfig,
     Rule,
+    SnapshotsConfig,
     SupervisorConfig,
 )
 from edgehome.configfile import GOOD_COPY, Loaded, load
@@ -139,6 +140,7 @@ HARD = [
     config(recognizer=RecognizerConfig(threads=4)),
     config(motion=MotionConfig(gate=False)),
     config(mqtt=MqttConfig(host="other")),
+    config(snapshots=SnapshotsConfig(enabled=True)),
     config(supervisor=SupervisorConfig(allow_reboot=True)),
     config(rules=(rule(look_back_s=3.0),)),
 ]
