@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 import av
 from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
+from av.error import TimeoutError as FFmpegTimeoutError
 
 from edgehome.camera.address import without_password
 from edgehome.camera.scale import Picture, Square, Whole, jpeg
@@ -69,9 +71,7 @@ class Decoder:
         self._square = Square(size)
 
     def __enter__(self) -> Self:
-        self._container: InputContainer = av.open(
-            self._address, format=self._format, options=self._options, timeout=self._timeout_s
-        )
+        self._container = self._open()
         if not self._container.streams.video:
             self._container.close()
             raise NoPictureError(self._address)
@@ -85,6 +85,18 @@ class Decoder:
         self._container.close()
         # With them go the frames that they hold: some 20 MB at 1080p.
         del self._stream, self._container, self._square
+
+    def _open(self) -> InputContainer:
+        address, began_s = self._address, time.monotonic()
+        try:
+            return av.open(
+                address, format=self._format, options=self._options, timeout=self._timeout_s
+            )
+        except FFmpegError as error:
+            # FFmpeg says "invalid data" of an RTSP server whose silence it was told to end.
+            if self._timeout_s and time.monotonic() - began_s >= self._timeout_s:
+                raise FFmpegTimeoutError(errno.ETIMEDOUT, "it says nothing", address) from error
+            raise
 
     def packets(self) -> Iterator[list[Picture]]:
         """Yield the frames of each packet, none or several; broken ones are counted and left out.
