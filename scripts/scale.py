@@ -87,7 +87,6 @@ def scale(options: argparse.Namespace) -> tuple[dict[str, object], list[str]]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket each, at both ends
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    progress = Progress()
     with tempfile.TemporaryDirectory() as folder, Broker(Path(folder) / "broker") as broker:
         home = Home(broker.port)
         began_s = time.monotonic()
@@ -97,22 +96,7 @@ def scale(options: argparse.Namespace) -> tuple[dict[str, object], list[str]]:
         ]
         for fleet in fleets:
             fleet.start()
-        told: list[Told] = []
-        connected_s = announced_s = 0.0
-        waiting = 2 * len(fleets)
-        until_s = began_s + options.seconds + 120
-        while waiting or len(home.devices) < options.nodes or missing(told, home):
-            while not results.empty():
-                kind, what = results.get()
-                waiting -= 1
-                told += [what] if kind == "told" else []
-                connected_s = time.monotonic() - began_s if kind == "connected" else connected_s
-            if not announced_s and len(home.devices) >= options.nodes:
-                announced_s = time.monotonic() - began_s
-            progress(f"{len(home.devices)} devices, {len(home.alerts)} alerts")
-            if time.monotonic() > until_s or (not waiting and time.monotonic() > until_s - 60):
-                break
-            time.sleep(0.02)
+        told, connected_s, announced_s = follow(results, len(fleets), home, options)
         broker_mb, broker_s = memory_mb(broker._process.pid), cpu_s(broker._process.pid)  # noqa: SLF001
         took_s = time.monotonic() - began_s
         for fleet in fleets:
@@ -126,6 +110,36 @@ def scale(options: argparse.Namespace) -> tuple[dict[str, object], list[str]]:
         "broker_cpu_percent": round(broker_s / took_s * 100, 1),
     }
     return figures, faults
+
+
+def follow(
+    results: Any,  # noqa: ANN401  # a queue
+    fleets: int,
+    home: Home,
+    options: argparse.Namespace,
+) -> tuple[list[Told], float, float]:
+    """Wait until all is told and heard, or long enough.
+
+    Return what the fleets told, and after how many seconds all were connected and announced.
+    """
+    progress = Progress()
+    began_s = time.monotonic()
+    told: list[Told] = []
+    connected_s = announced_s = 0.0
+    waiting, until_s = 2 * fleets, began_s + options.seconds + 120
+    while waiting or len(home.devices) < options.nodes or missing(told, home):
+        while not results.empty():
+            kind, what = results.get()
+            waiting -= 1
+            told += [what] if kind == "told" else []
+            connected_s = time.monotonic() - began_s if kind == "connected" else connected_s
+        if not announced_s and len(home.devices) >= options.nodes:
+            announced_s = time.monotonic() - began_s
+        progress(f"{len(home.devices)} devices, {len(home.alerts)} alerts")
+        if time.monotonic() > until_s - (0 if waiting else 60):
+            break
+        time.sleep(0.02)
+    return told, connected_s, announced_s
 
 
 def tasks(options: argparse.Namespace, port: int) -> list[Task]:

@@ -70,12 +70,24 @@ class Growth:
         return figures, faults
 
 
+def watch_frames(told: Path, frames: int, growth: Growth) -> int:
+    """Return how many frames are through, all or as many as before it stood still."""
+    progress, seen, moved_s = Progress(), 0, time.monotonic()
+    while seen < frames and time.monotonic() - moved_s < STALLED_S:
+        time.sleep(0.1)
+        now = int(told.read_text(encoding="ascii") or 0) if told.exists() else 0
+        moved_s = time.monotonic() if now > seen else moved_s
+        seen = max(now, seen)
+        size_mb = growth.look(seen / frames)
+        progress(f"{seen:,} of {frames:,} frames, {size_mb:.1f} MB")
+    return seen
+
+
 def soak_supervisor(frames: int) -> tuple[dict[str, object], list[str]]:
     """Return the figures and what is wrong with them."""
     from broker import Broker, Listener  # type: ignore[import-not-found] # noqa: PLC0415
     from storm.node import ALERT, Node  # type: ignore[import-not-found] # noqa: PLC0415
 
-    progress = Progress()
     with (
         tempfile.TemporaryDirectory() as folder,
         Broker(Path(folder) / "broker") as broker,
@@ -90,15 +102,8 @@ def soak_supervisor(frames: int) -> tuple[dict[str, object], list[str]]:
             rule["repeat_interval"] = "5m"
         node.write()
         node.start()
-        began_s = time.monotonic()
-        growth, seen, moved_s = Growth(node.pid), 0, began_s
-        while seen < frames and node.alive() and time.monotonic() - moved_s < STALLED_S:
-            time.sleep(0.1)
-            now = int(told.read_text(encoding="ascii") or 0) if told.exists() else 0
-            moved_s = time.monotonic() if now > seen else moved_s
-            seen = max(now, seen)
-            size_mb = growth.look(seen / frames)
-            progress(f"{seen:,} of {frames:,} frames, {size_mb:.1f} MB")
+        growth, began_s = Growth(node.pid), time.monotonic()
+        seen = watch_frames(told, frames, growth)
         if seen < frames:
             return {}, [f"it stood still after {seen:,} frames: {node.said()[-800:]}"]
         took_s = time.monotonic() - began_s
