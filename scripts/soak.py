@@ -78,7 +78,10 @@ def watch_frames(told: Path, frames: int, growth: Growth) -> int:
         now = int(told.read_text(encoding="ascii") or 0) if told.exists() else 0
         moved_s = time.monotonic() if now > seen else moved_s
         seen = max(now, seen)
-        size_mb = growth.look(seen / frames)
+        try:
+            size_mb = growth.look(seen / frames)
+        except (OSError, IndexError):  # it has died
+            return min(seen, frames - 1)
         progress(f"{seen:,} of {frames:,} frames, {size_mb:.1f} MB")
     return seen
 
