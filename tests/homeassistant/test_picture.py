@@ -41,11 +41,12 @@ def daemon(
         daemon.config["snapshots"] = {"enabled": True}
         daemon.write()
         # Whoever asks for the attributes when the picture changes must find those of this one.
-        attributes = "{{ {'alert_id': trigger.to_state.attributes.alert_id | default('')}"
+        # Of an entity that goes there is no state.
+        attributes = "{{ {'alert_id': (trigger.to_state or this).attributes.alert_id | default('')}"
         trigger = {"trigger": "state", "entity_id": PICTURE}
         home.republish("picture", trigger, attributes + " | to_json }}")
         alert = {"trigger": "state", "entity_id": "event.front_door_alert"}
-        home.republish("alerted", alert, "{{ trigger.to_state.attributes | to_json }}")
+        home.republish("alerted", alert, "{{ (trigger.to_state or this).attributes | to_json }}")
         daemon.start()
         yield daemon
         daemon.end()
