@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from damage import damaged  # type: ignore[import-not-found]
 from figures import Progress, descriptors, memory_mb
 
 from edgehome.outbox import Outbox
@@ -101,24 +102,3 @@ def _torn(place: Path) -> Iterator[list[bytes]]:
         files = [place / "outbox.db", place / "outbox.db-wal"]
         contents = [file.read_bytes() for file in files]
     yield [contents[0], contents[1][: 100 * 4096]]
-
-
-def damaged(original: bytes, chance: random.Random) -> bytes:
-    """Return one of the ways in which cards and file systems spoil a file."""
-    spoilt = bytearray(original)
-    kind = chance.randrange(5)
-    at = chance.randrange(len(spoilt))
-    if kind == 0:
-        for _ in range(chance.randrange(1, 20)):
-            spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
-    elif kind == 1:
-        del spoilt[at:]
-    elif kind == 2:
-        block = at // 512 * 512
-        spoilt[block : block + 512] = bytes(len(spoilt[block : block + 512]))
-    elif kind == 3:
-        block = at // 4096 * 4096
-        spoilt[block : block + 4096] = chance.randbytes(len(spoilt[block : block + 4096]))
-    else:
-        spoilt[chance.randrange(100)] = chance.randrange(256)
-    return bytes(spoilt)

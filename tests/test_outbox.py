@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from damage import damaged
 
 from edgehome.outbox import New, Outbox, OutboxFullError
 from edgehome.types import OutboxError
@@ -223,27 +224,6 @@ def test_sigkill_of_the_writer_loses_no_committed_alert(path: Path) -> None:
     connection.close()
     assert len(committed) > 100
     assert set(committed) <= stored
-
-
-def damaged(original: bytes, chance: random.Random) -> bytes:
-    """Return one of the ways in which cards and file systems spoil a file."""
-    spoilt = bytearray(original)
-    kind = chance.randrange(5)
-    at = chance.randrange(len(spoilt))
-    if kind == 0:
-        for _ in range(chance.randrange(1, 20)):
-            spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
-    elif kind == 1:
-        del spoilt[at:]
-    elif kind == 2:
-        block = at // 512 * 512
-        spoilt[block : block + 512] = bytes(512)
-    elif kind == 3:
-        block = at // 4096 * 4096
-        spoilt[block : block + 4096] = chance.randbytes(4096)
-    else:
-        spoilt[chance.randrange(100)] = chance.randrange(256)
-    return bytes(spoilt)
 
 
 def dense(path: Path, to: Path) -> bytes:
