@@ -1,4 +1,7 @@
-"""One real Home Assistant for all tests here. It takes minutes, so it has to be asked for."""
+"""A real Home Assistant for each file of tests, so that none finds what another left behind.
+
+It takes minutes, so it has to be asked for.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ def remove_device(home: HomeAssistant, administrator: Client) -> None:
     home.wait_state("select.front_door_mode", "missing")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A mosquitto with exactly the permissions that the how-to gives."""
     (acl,) = documented("acl")
@@ -95,7 +98,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HomeAssistant]:
     folder = tmp_path_factory.mktemp("home") / "config"
     python = home_assistant_python()
@@ -103,7 +106,7 @@ def home(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         yield home
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def listener(broker: Broker) -> Iterator[Client]:
     """Receives what automations publish under `test/`, and nothing of the node's own."""
     with Client(broker.port, user="test", topics=["test/#"]).running() as client:
