@@ -268,7 +268,7 @@ def test_states_are_told_in_order_after_availability_and_again_after_a_restart(
             return [m.topic for m in home.heard() if not m.retained]
 
         wait_for(lambda: told().count(topics[2]) >= 2)
-        # A slow machine may have connected twice before the restart: then this is still to come.
+        # The broker first sends again what the listener had not acknowledged: that was `armed` too.
         wait_for(lambda: told()[-4:] == [f"{BASE}/availability", *topics])
         assert [m.payload for m in home.heard(f"{BASE}/state")][-1] == b"2"
 
