@@ -35,6 +35,8 @@ STATUS = {
     "alert_unknown": EX_NOINPUT,
     "clips_invalid": EX_DATAERR,
     "labels_unknown": EX_DATAERR,
+    "clips_few": EX_DATAERR,
+    "lesson_invalid": EX_DATAERR,
     "labels_invalid": EX_DATAERR,
     "model_disagrees": EX_DATAERR,
     "model_crashed": EX_DATAERR,

@@ -2,9 +2,10 @@
 
 Columns: `path`, relative to the file's folder; `labels`, what the clip shows, several of them with
 semicolons between, empty where nothing is known; `group`, the footage that it was cut from;
-`split`, such as train or val; `segments`, where it is known when things are seen:
-`Walking[0 to 1.7]; Falling[1.7 to 6]`, in seconds. Others are passed over. `group`, `split` and
-`segments` may be missing or empty; a clip without a group is a group of its own.
+`source`, who filmed it, or where; `split`, such as train or val; `segments`, where it is known when
+things are seen: `Walking[0 to 1.7]; Falling[1.7 to 6]`, in seconds. Others are passed over.
+`group`, `source`, `split` and `segments` may be missing or empty; a clip without a group is a group
+of its own.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class LabelledClip:
     """Clips of one group share footage: they are never on both sides of a split."""
     split: str
     segments: tuple[Segment, ...]
+    source: str = ""
+    """Where it is from; the group's name where the list does not say."""
 
     def stretches(self, label: str) -> list[tuple[float, float, bool]]:
         """Return times, (from, to, whether it shows `label`), in seconds.
@@ -128,7 +131,8 @@ def _clip(row: dict[str, str], folder: Path) -> LabelledClip:
     labels = frozenset(label.strip() for label in row["labels"].split(";") if label.strip())
     group = row.get("group") or row["path"]
     segments = tuple(_segments(row.get("segments", "")))
-    return LabelledClip(folder / row["path"], labels, group, row.get("split", ""), segments)
+    source = row.get("source") or group
+    return LabelledClip(folder / row["path"], labels, group, row.get("split", ""), segments, source)
 
 
 def _segments(text: str) -> list[Segment]:

@@ -10,9 +10,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgehome.configfile import required
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgehome.clips import LabelledClip
 
 EX_DATAERR = 65
 
@@ -56,7 +61,40 @@ def _add_evaluate(commands: Any, config: Path) -> None:  # noqa: ANN401
         help="false alarms an hour at which recall is told (%(default)s)",
     )  # fmt: skip
     evaluate.add_argument("--json", action="store_true", help="one JSON object, with every clip")
+    _add_teaching(evaluate)
     evaluate.set_defaults(run=_evaluate)
+
+
+def _add_teaching(evaluate: argparse.ArgumentParser) -> None:
+    teach = evaluate.add_argument_group(
+        "teaching",
+        "instead: what a handful of examples teaches, drawn from the clips of a place and judged "
+        "by the rest of them",
+    )
+    teach.add_argument(
+        "--teach", type=_counts, metavar="1,3,5,10", help="numbers of examples to draw"
+    )
+    teach.add_argument(
+        "--draws", type=_count, default=12, metavar="N", help="of each number (%(default)s)"
+    )
+    teach.add_argument("--label", help="the activity (without: each that enough clips show)")
+    teach.add_argument(
+        "--place",
+        choices=("source", "group"),
+        default="source",
+        help="column that says which clips are of one home (%(default)s)",
+    )
+    teach.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the curves too")
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
+    return int(text)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_count(part) for part in text.split(",")}))
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -92,9 +130,26 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     clips = read_clips(options.clips, folder=options.folder, split=options.split)
     model = options.model or required(options.config).recognizer.model
+    if options.teach:
+        return _evaluate_teaching(clips, model, options)
     result, failures = evaluate(
         clips, model, alarms_an_hour=options.alarms, progress=terminal_progress
     )
+    print(json.dumps(result) if options.json else render(result))
+    for failure in failures:
+        sys.stderr.write(f"edgehome: {failure}\n")
+    return EX_DATAERR if failures else 0
+
+
+def _evaluate_teaching(clips: Sequence[LabelledClip], model: Path, options: Any) -> int:  # noqa: ANN401
+    from edgehome.replay.output import terminal_progress
+    from edgehome.report.curves import drawn
+    from edgehome.teachcurves import Plan, curves, render
+
+    plan = Plan(options.teach, options.draws, options.label or "", options.place)
+    result, failures = curves(clips, model, plan, progress=terminal_progress)
+    if options.picture:
+        options.picture.write_text(drawn(result), encoding="utf-8")
     print(json.dumps(result) if options.json else render(result))
     for failure in failures:
         sys.stderr.write(f"edgehome: {failure}\n")

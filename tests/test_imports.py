@@ -93,6 +93,7 @@ ALLOWED = {
     "edgehome.clips": {"edgehome.types"},
     "edgehome.heads": {"edgehome.types", "edgehome.heads"},
     "edgehome.heads.names": set(),
+    "edgehome.teaching": {"edgehome.types", "edgehome.heads", "edgehome.teaching"},
     "edgehome.labels": {
         "edgehome.types", "edgehome.heads.names", "edgehome.recognizer.manifest",
     },
@@ -134,6 +135,7 @@ COMPOSERS = {
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
+    "edgehome.teachcurves",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

@@ -20,6 +20,8 @@ LARGEST_BYTES = 4_000_000
 LARGEST_SCORE = 1e30
 """Far beyond every head that can be of use, and far from the end of float32."""
 LONGEST_WINDOW_S = 60.0
+LESSON = "lesson"
+"""The key of what a head was taught with at home, which is not needed to use it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9 _-]{0,63}")
 _CARD_TEXTS = ("description", "trained_on", "licence", "limits")
 
@@ -28,7 +30,8 @@ def faults_of(fields: object) -> list[str]:
     """Return everything that is wrong with a head file's JSON value, each as a clause."""
     if not isinstance(fields, dict):
         return ["it must be one JSON object"]
-    faults = [f"{_shown(key)} is not a key of a head" for key in fields.keys() - _CHECKS.keys()]
+    unknown = fields.keys() - _CHECKS.keys() - {LESSON}
+    faults = [f"{_shown(key)} is not a key of a head" for key in unknown]
     faults += [f"{key} is missing" for key in _CHECKS if key not in fields]
     faults += [
         f"{key} {text}"

@@ -12,6 +12,8 @@ float32):
                "limits": "..."}
     }
 
+A head that was taught at home has its examples in `lesson` besides (edgehome.teaching.lessonfile).
+
 With x = (statistics - center) / scale the score is x . weights + bias, and the probability is
 sigmoid(slope * score + offset).
 """
@@ -129,7 +131,13 @@ def read_head(path: Path) -> Head:
 
 def write_head(path: Path, head: Head) -> None:
     """Write a head as its file, the numbers as base64 text. Raises OSError."""
-    fields = {
+    fields = fields_of(head)
+    path.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fields_of(head: Head) -> dict[str, Any]:
+    """Return a head as its file's JSON object."""
+    return {
         "name": head.name,
         "embedding": head.embedding,
         "window_s": head.window_s,
@@ -142,7 +150,6 @@ def write_head(path: Path, head: Head) -> None:
         "threshold": head.threshold,
         "card": dict(head.card),
     }
-    path.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _head(fields: Mapping[str, Any]) -> Head:

@@ -248,21 +248,26 @@ def _validated(
     }
 
 
-def calibrate(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
+def calibrate(
+    scores: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[float, float]:
     """Return slope and offset that make sigmoid(slope * score + offset) a probability.
 
     Platt scaling (Platt 1999) with his smoothed targets, by Newton's method; a slope that would
-    turn the ranking round becomes a small one.
+    turn the ranking round becomes a small one. A score counts `weights` times, once without.
     """
-    hits, misses = positive.sum(), (~positive).sum()
+    weight = np.ones(len(scores)) if weights is None else weights
+    hits, misses = weight[positive].sum(), weight[~positive].sum()
     targets = np.where(positive, (hits + 1) / (hits + 2), 1 / (misses + 2))
     inputs = np.stack([scores, np.ones_like(scores)], axis=1)
     center = np.array([0.0, np.log((hits + 1) / (misses + 1))])
     point = center.copy()
     for _ in range(50):
         sure = _sigmoid(inputs @ point)
-        curve = (inputs * (sure * (1 - sure))[:, None]).T @ inputs + 1e-6 * np.eye(2)
-        step = np.linalg.solve(curve, inputs.T @ (sure - targets))
+        curve = (inputs * (weight * sure * (1 - sure))[:, None]).T @ inputs + 1e-6 * np.eye(2)
+        step = np.linalg.solve(curve, inputs.T @ (weight * (sure - targets)))
         point -= np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-9:
             break

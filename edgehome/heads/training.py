@@ -86,12 +86,12 @@ def teach(examples: Examples, recipe: Recipe) -> Linear:
         inputs = _through(inputs, back)
     positive = examples.positive[examples.stretch]
     used = np.ones(len(inputs), bool)
-    learnt = _regress(inputs, positive, _weights(examples, used), recipe.strength)
+    learnt = regress(inputs, positive, _weights(examples, used), recipe.strength)
     for _ in range(_ROUNDS if recipe.share < 1 else 0):
         scores = inputs @ learnt[:-1].astype(np.float32)
-        used = ~positive | _highest(scores, examples.stretch, recipe.share)
+        used = ~positive | foremost(scores, examples.stretch, recipe.share)
         weights = _weights(examples, used)[used]
-        learnt = _regress(inputs[used], positive[used], weights, recipe.strength, learnt)
+        learnt = regress(inputs[used], positive[used], weights, recipe.strength, learnt)
     direction: NDArray[np.float32] = learnt[:-1].astype(np.float32)
     if back is not None:
         direction = _through(direction[None], back)[0]
@@ -115,7 +115,7 @@ def _weights(examples: Examples, used: NDArray[np.bool_]) -> NDArray[np.float64]
     return weights
 
 
-def _highest(
+def foremost(
     scores: NDArray[np.float32], stretch: NDArray[np.int64], share: float
 ) -> NDArray[np.bool_]:
     """Return whether a window is among the highest `share` of its stretch, at least one."""
@@ -160,7 +160,7 @@ def _through(
     return np.asarray(rows + (rows @ directions.T * factors) @ directions, np.float32)
 
 
-def _regress(
+def regress(
     inputs: NDArray[np.float32],
     positive: NDArray[np.bool_],
     weights: NDArray[np.float64],

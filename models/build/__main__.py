@@ -2,7 +2,8 @@
 
 In turn: scenes renders clips; distil teaches the network on them and on filmed ones; export writes
 the .tflite file; heads (python -m models.build heads --help) teaches `fall`, `fighting` and
-`person` on its embeddings, and on the teacher's.
+`person` on its embeddings, and on the teacher's. general (likewise with --help) makes the negatives
+for teaching at home.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from edgehome.models.importer import Wish, import_model
 from edgehome.models.labels import describe_published
 from edgehome.movinet.original import read_original
-from models.build import heads
+from models.build import general, heads
 from models.build.distil import Distillation, Plan, Sampler, distil
 from models.build.export import EMBEDDING, export, pictures_of, settle
 from models.build.footage import Clip, read_clips
@@ -126,6 +127,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     if sys.argv[1:2] == ["heads"]:
         return heads.main(sys.argv[2:])
+    if sys.argv[1:2] == ["general"]:
+        return general.main(sys.argv[2:])
     options = _parser().parse_args()
     options.run(options)
     return 0

@@ -1,0 +1,213 @@
+"""`teach`: from a lesson to a head that says how good it is, or why it is too early."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgehome.heads.head import Head
+from edgehome.heads.measures import auc
+from edgehome.heads.selection import calibrate
+from edgehome.teaching.honesty import HeldOut, Tail, hold_out, tail_of, told_apart, wilson
+from edgehome.teaching.learner import (
+    HOME,
+    SHARE,
+    STATISTICS,
+    STRENGTH,
+    WINDOW_S,
+    fit,
+    windows_of,
+)
+from edgehome.teaching.words import card_texts, needs, sentence
+from edgehome.types import Problem
+
+if TYPE_CHECKING:
+    from edgehome.heads.training import Linear
+    from edgehome.teaching.general import General
+    from edgehome.teaching.lesson import Lesson
+
+NEEDED_EXAMPLES = 3
+NEEDED_NORMAL_S = 20.0
+"""Of this home, where general negatives come with the model."""
+NEEDED_ALONE_S = 120.0
+"""Where none do."""
+ALARMS_A_DAY = 1.0
+MOVING_S_A_DAY = 7200.0
+"""Seconds a day in which something moves, and so the model looks, where nobody has measured it."""
+_LEAST, _MOST = 0.05, 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a home asks of a taught activity."""
+
+    alarms_a_day: float = ALARMS_A_DAY
+    """False alarms, above 0."""
+    moving_s_a_day: float = MOVING_S_A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What held-out examples say of a taught activity."""
+
+    examples: int
+    normal_s: float
+    """Seconds of normal shown here."""
+    found: int
+    """Of the examples, at the threshold."""
+    found_interval: tuple[float, float]
+    """95 % (Wilson), of 1."""
+    auc: float
+    """How often an example scores above a normal one or a general clip."""
+    alarms_a_day: float
+    """False ones, reckoned beyond what was seen."""
+    alarms_interval: tuple[float, float]
+    """95 %, if normal scores go on falling off as they do."""
+    distinct: bool
+    """Whether it differs from normal by more than chance would."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taught:
+    """What was learnt of a lesson, or what is missing."""
+
+    missing: Problem | None
+    """`lesson_short` while it is too early; then there are neither head nor figures."""
+    head: Head | None
+    figures: Figures | None
+    says: str
+    """How good it is, in words; or what is missing."""
+
+
+def teach(lesson: Lesson, general: General | None, wish: Wish | None = None) -> Taught:
+    """Return what a lesson teaches; the same lesson gives the same head.
+
+    `general` are the model's general negatives, or None for a model without. Those of another
+    space of embeddings than the lesson's are a fault of the caller: ValueError.
+    """
+    wish = wish or Wish()
+    if general is not None and general.embedding != lesson.embedding:
+        raise ValueError(f"{general.embedding} is not the space of {lesson.name}")
+    missing = _missing(lesson, general)
+    if missing:
+        return Taught(missing, None, None, missing.message)
+    shown = sorted(lesson.shown, key=lambda example: not example.shows)
+    windows = [windows_of(example, lesson.rate) for example in shown]
+    count = sum(example.shows for example in shown)
+    yes, no = windows[:count], windows[count:]
+    held = hold_out(yes, no, general, [example.occasion for example in shown])
+    slope, offset = _calibrated(held)
+    tail = tail_of(held.pieces(lesson.rate))
+    level = _level(held, tail, wish, -offset / slope)
+    figures = _figures(lesson, held, tail, level, wish)
+    says = sentence(lesson.name, figures)
+    threshold = min(max(_sigmoid(slope * level + offset), _LEAST), _MOST)
+    head = _head(lesson, fit(yes, no, general), (slope, offset), threshold, _card(figures, says))
+    return Taught(None, head, figures, says)
+
+
+def _missing(lesson: Lesson, general: General | None) -> Problem | None:
+    """Return what must still be shown."""
+    examples = sum(example.shows for example in lesson.shown)
+    more = NEEDED_EXAMPLES - examples
+    wanted = NEEDED_NORMAL_S if general is not None else NEEDED_ALONE_S
+    seconds = wanted - _normal_s(lesson)
+    if more <= 0 and seconds <= 0:
+        return None
+    return Problem("lesson_short", *needs(lesson.name, max(more, 0), max(seconds, 0.0)))
+
+
+def _normal_s(lesson: Lesson) -> float:
+    return sum(len(e.codes) for e in lesson.shown if not e.shows) / lesson.rate
+
+
+def _calibrated(held: HeldOut) -> tuple[float, float]:
+    """Return slope and offset: as if the activity were as likely as not.
+
+    The examples count as much as the negatives together, and these as much here as elsewhere.
+    Platt's targets keep few examples from being taken for certain.
+    """
+    total = float(len(held.yes))
+    here, away = len(held.no), len(held.general)
+    home = 1.0 if not away else HOME
+    weights = np.concatenate(
+        [
+            np.ones(len(held.yes)),
+            np.full(here, total * home / max(here, 1)),
+            np.full(away, total * (1 - home) / max(away, 1)),
+        ]
+    )
+    scores = np.concatenate([held.yes, held.negatives])
+    return calibrate(scores, np.arange(len(scores)) < len(held.yes), weights)
+
+
+def _level(held: HeldOut, tail: Tail, wish: Wish, even: float) -> float:
+    """Return the score from which the activity is said to be there.
+
+    That which normal reaches as often as is wished, and where it is at least as likely as not
+    (`even`). An activity that differs from normal is found at least every other time all the
+    same: what that costs in false alarms is said.
+    """
+    level = max(tail.score(wish.alarms_a_day, wish.moving_s_a_day / WINDOW_S), even)
+    if not told_apart(held):
+        return level
+    half = float(np.sort(held.yes)[(len(held.yes) - 1) // 2])
+    return min(level, half)
+
+
+def _figures(lesson: Lesson, held: HeldOut, tail: Tail, level: float, wish: Wish) -> Figures:
+    pieces = wish.moving_s_a_day / WINDOW_S
+    found = int((held.yes >= level).sum())
+    scores = np.concatenate([held.yes, held.negatives])
+    return Figures(
+        examples=len(held.yes),
+        normal_s=_normal_s(lesson),
+        found=found,
+        found_interval=wilson(found, len(held.yes)),
+        auc=auc(scores, np.arange(len(scores)) < len(held.yes)),
+        alarms_a_day=tail.rate(level, pieces),
+        alarms_interval=tail.between(level, pieces),
+        distinct=told_apart(held),
+    )
+
+
+def _card(figures: Figures, says: str) -> dict[str, Any]:
+    numbers = {key: _rounded(value) for key, value in asdict(figures).items()}
+    return {**card_texts(figures, says), "figures": numbers}
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, float):
+        return round(value, 4)
+    return [round(end, 4) for end in value] if isinstance(value, tuple) else value
+
+
+def _head(
+    lesson: Lesson,
+    learnt: Linear,
+    calibration: tuple[float, float],
+    threshold: float,
+    card: dict[str, Any],
+) -> Head:
+    made = f"version {lesson.version}; strength {STRENGTH:g}, share {SHARE:g}"
+    return Head(
+        name=lesson.name,
+        embedding=lesson.embedding,
+        window_s=WINDOW_S,
+        statistics=STATISTICS,
+        center=learnt.center,
+        scale=learnt.scale,
+        weights=learnt.weights,
+        bias=learnt.bias,
+        slope=calibration[0],
+        offset=calibration[1],
+        threshold=threshold,
+        card={**card, "trained_on": f"{card['trained_on']}; {made}"},
+    )
+
+
+def _sigmoid(value: float) -> float:
+    return 0.5 + 0.5 * math.tanh(0.5 * value)
