@@ -144,7 +144,8 @@ def _mean(scores: Numbers, positive: NDArray[np.bool_], times: NDArray[Any]) -> 
     told = ~np.isnan(areas)
     totals: Numbers = np.where(told, areas, 0.0).sum(axis=0)
     with np.errstate(invalid="ignore"):
-        return totals / told.sum(axis=0)
+        mean: Numbers = totals / told.sum(axis=0)
+    return mean
 
 
 def _areas(scores: Numbers, positive: NDArray[np.bool_], times: NDArray[Any]) -> Numbers:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_FOLDS = 12
 """Up to so many occasions each is left out alone; of more, some together."""
 LEAST_FOLDS = 4
+ENOUGH_PIECES = 10
+"""Of this home's normal, for a tail of its own."""
 LEAST_RIGHT = 0.75
 """Pairs of an example and a normal one in which the example must score higher."""
 _SURE = 1.959964
@@ -60,14 +62,14 @@ class HeldOut:
         return np.concatenate([self.normal, self.general])
 
     def pieces(self, rate: float) -> Numbers:
-        """Return the highest of every window's length of normal at `rate`, here and elsewhere."""
+        """Return the highest of every window's length of this home's normal, at `rate`."""
         frames = max(1, round(WINDOW_S * rate))
         found = [
             scores[begin : begin + frames].max()
             for scores in self.no
             for begin in range(0, len(scores), frames)
         ]
-        return np.concatenate([np.array(found), self.general])
+        return np.array(found, np.float64)
 
 
 def hold_out(
@@ -169,6 +171,26 @@ def tail_of(pieces: Numbers) -> Tail:
     level = float(ordered[-count - 1]) if count < len(ordered) else float(ordered[0])
     mean = max(float(np.mean(ordered[-count:] - level)), _LEAST_STEEP)
     return Tail(level, count / len(ordered), mean, count)
+
+
+def worse_tail(here: Numbers, away: Numbers, wished: float, pieces: float) -> Tail:
+    """Return the tail by which more rare alarms are to be feared.
+
+    That of all pieces, or of this home's alone where these are enough: a home with much that is
+    like the activity must not be hidden by quiet places elsewhere.
+    """
+    tails = [tail_of(np.concatenate([here, away]))]
+    if len(here) >= ENOUGH_PIECES:
+        tails.append(tail_of(here))
+    return max(tails, key=lambda tail: tail.score(wished, pieces))
+
+
+def most_alarms(seen: int, seconds: float, of: float) -> float:
+    """Return the upper 95 % limit of events in `of` seconds when so many were `seen` in some.
+
+    Poisson's, nearly: 3 where none was seen (the rule of three).
+    """
+    return (seen + 2 * math.sqrt(seen) + 3) * of / seconds if seconds else math.inf
 
 
 def wilson(found: int, of: int) -> tuple[float, float]:

@@ -11,7 +11,15 @@ import numpy as np
 from edgehome.heads.head import Head
 from edgehome.heads.measures import auc
 from edgehome.heads.selection import calibrate
-from edgehome.teaching.honesty import HeldOut, Tail, hold_out, tail_of, told_apart, wilson
+from edgehome.teaching.honesty import (
+    HeldOut,
+    Tail,
+    hold_out,
+    most_alarms,
+    told_apart,
+    wilson,
+    worse_tail,
+)
 from edgehome.teaching.learner import (
     HOME,
     SHARE,
@@ -65,7 +73,7 @@ class Figures:
     alarms_a_day: float
     """False ones, reckoned beyond what was seen."""
     alarms_interval: tuple[float, float]
-    """95 %, if normal scores go on falling off as they do."""
+    """95 %: from what is reckoned to the most that the seconds shown cannot rule out."""
     distinct: bool
     """Whether it differs from normal by more than chance would."""
 
@@ -100,7 +108,8 @@ def teach(lesson: Lesson, general: General | None, wish: Wish | None = None) -> 
     yes, no = windows[:count], windows[count:]
     held = hold_out(yes, no, general, [example.occasion for example in shown])
     slope, offset = _calibrated(held)
-    tail = tail_of(held.pieces(lesson.rate))
+    here, day = held.pieces(lesson.rate), wish.moving_s_a_day / WINDOW_S
+    tail = worse_tail(here, held.general, wish.alarms_a_day, day)
     level = _level(held, tail, wish, -offset / slope)
     figures = _figures(lesson, held, tail, level, wish)
     says = sentence(lesson.name, figures)
@@ -162,14 +171,18 @@ def _figures(lesson: Lesson, held: HeldOut, tail: Tail, level: float, wish: Wish
     pieces = wish.moving_s_a_day / WINDOW_S
     found = int((held.yes >= level).sum())
     scores = np.concatenate([held.yes, held.negatives])
+    low, high = tail.between(level, pieces)
+    normal_s = _normal_s(lesson)
+    seen = int((held.pieces(lesson.rate) >= level).sum())
+    high = max(high, most_alarms(seen, normal_s, wish.moving_s_a_day))
     return Figures(
         examples=len(held.yes),
-        normal_s=_normal_s(lesson),
+        normal_s=normal_s,
         found=found,
         found_interval=wilson(found, len(held.yes)),
         auc=auc(scores, np.arange(len(scores)) < len(held.yes)),
         alarms_a_day=tail.rate(level, pieces),
-        alarms_interval=tail.between(level, pieces),
+        alarms_interval=(low, high),
         distinct=told_apart(held),
     )
 

@@ -40,7 +40,8 @@ def sentence(name: str, figures: Figures) -> str:
     low, high = (round(end * figures.examples) for end in figures.found_interval)
     return (
         f"finds about {figures.found} of {figures.examples} ({low} to {high}), {rate} "
-        f"({_between(figures.alarms_interval)}; reckoned from {_span(figures.normal_s)} of normal)"
+        f"(reckoned; {_span(figures.normal_s)} of normal here can only rule out more than "
+        f"{_few(figures.alarms_interval[1])} a day)"
     )
 
 
@@ -64,11 +65,6 @@ def card_texts(figures: Figures, says: str) -> dict[str, str]:
         "limits": "Knows one home and one camera's view. Leave-one-out figures from few examples; "
         "false alarms are reckoned beyond what was seen.",
     }
-
-
-def _between(interval: tuple[float, float]) -> str:
-    low, high = (_few(end) for end in interval)
-    return f"{low} to {high} a day" if low != high else f"{low} a day"
 
 
 def _few(value: float) -> str:
