@@ -114,6 +114,8 @@ ALLOWED = {
         "edgehome.replay", "edgehome.ruletests",
     },
     "edgehome.health": {"edgehome.types", "edgehome.homeassistant"},
+    "edgehome.budget": set(),
+    "edgehome.heat": set(),
     "edgehome.silence": {"edgehome.statefile"},
     "edgehome.thresholds": {"edgehome.config", "edgehome.statefile"},
     "edgehome.announcer": {
@@ -137,7 +139,8 @@ COMPOSERS = {
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
-PURE = ("edgehome.events", "edgehome.rules", "edgehome.homeassistant", "edgehome.ladder")
+PURE = ("edgehome.events", "edgehome.rules", "edgehome.homeassistant", "edgehome.ladder",
+        "edgehome.budget", "edgehome.heat")  # fmt: skip
 FORBIDDEN_IN_PURE = {"time", "threading", "socket", "random", "subprocess", "os", "uuid", "secrets"}
 
 
