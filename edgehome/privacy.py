@@ -74,6 +74,10 @@ class PrivateCamera(Generic[AnyCamera]):
         for frame in self._camera.frames():
             yield self._mask.burn(frame)
 
+    def set_rate(self: PrivateCamera[LiveCamera], rate: float) -> None:
+        """Have the camera give so many frames a second from now on."""
+        self._camera.set_rate(rate)
+
     def picture(self: PrivateCamera[LiveCamera]) -> Frame | None:
         """Return the camera's newest picture, masked."""
         picture = self._camera.picture()

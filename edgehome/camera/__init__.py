@@ -42,7 +42,10 @@ class Camera(Protocol):
 
 
 class LiveCamera(Camera, Protocol):
-    """A camera that can also give a picture for people."""
+    """A camera that can also give a picture for people, and look less often."""
+
+    def set_rate(self, rate: float) -> None:
+        """Yield so many frames a second from now on, at most as many as it was opened for."""
 
     def picture(self) -> Frame | None:
         """Return the newest picture, whole and upright; None where there is none yet.

@@ -101,6 +101,10 @@ class LiveVideo:
             elif time.monotonic() - self._progress_s > SILENCE_S:
                 raise silent(self._source)
 
+    def set_rate(self, rate: float) -> None:
+        """Yield so many frames a second from now on."""
+        self._pace.change(rate)
+
     def picture(self) -> Frame | None:
         """Return the newest picture, whole; it is scaled only now."""
         if self._whole is None or self._decoded is None:

@@ -103,6 +103,10 @@ class PiCamera:
             if image is not None:
                 yield Frame(time_s, _wall_clock(time_s), image, self._view)
 
+    def set_rate(self, rate: float) -> None:
+        """Yield so many frames a second from now on; the sensor itself goes on as it does."""
+        self._pace.change(rate)
+
     def picture(self) -> Frame | None:
         """Return the newest picture, whole; it is converted only now."""
         if self._buffer is None:
