@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from edgehome.types import CameraState, Polygon, Problem, Scores
+from edgehome.types import EDGETPU_LIBRARY, CameraState, Polygon, Problem, Scores
 
 MAX_BYTES = 192 * 1024
 SNAPSHOT_BYTES = 100_000
@@ -67,6 +67,7 @@ class Settings:
     model: str
     threads: int
     delegate: str
+    """One of `types.Delegate`."""
     window_s: float
     """Seconds over which embeddings are pooled."""
     shorter_s: tuple[float, ...] = ()
@@ -83,6 +84,8 @@ class Settings:
     """What is blackened in every picture before anything looks at it."""
     snapshot: int = 0
     """The longer side of a snapshot in pixels; 0: no picture ever leaves the worker."""
+    library: str = EDGETPU_LIBRARY
+    """The Edge TPU's, its name or its path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+EDGETPU_LIBRARY = "libedgetpu.so.1"
+"""What Google's packages, and those that follow them, call the Edge TPU's library."""
+
+
 class Severity(StrEnum):
     """How much an alert matters to the person who gets it."""
 
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+class Delegate(StrEnum):
+    """What does the model's work."""
+
+    AUTO = "auto"
+    """An Edge TPU where the model has a form for it and one answers; otherwise the CPU."""
+    EDGETPU = "edgetpu"
+    """An Edge TPU; anything amiss with it is told, and the CPU does the work meanwhile."""
+    CPU = "cpu"
 
 
 class Mode(StrEnum):

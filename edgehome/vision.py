@@ -19,6 +19,8 @@ from edgehome.reboot import Reboot
 from edgehome.snapshot import Requests
 from edgehome.types import Problem, Scores
 
+THREADS = 2
+"""CPU threads for inference where the configuration names none."""
 WORKED_S = 120.0
 """Seconds of frames after which a model counts as one that works."""
 
@@ -52,8 +54,9 @@ def worker_settings(config: Config, model: Path) -> Settings:
     return Settings(
         source=config.camera.source,
         model=str(model),
-        threads=recognizer.threads,
-        delegate=recognizer.delegate,
+        threads=config.runtime.threads or THREADS,
+        delegate=config.runtime.delegate,
+        library=config.runtime.library,
         window_s=recognizer.window_s,
         shorter_s=shorter_windows(config),
         ensemble=recognizer.ensemble,

@@ -39,7 +39,7 @@ from edgehome.messages import (
 from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.snapshot import Photographer
-from edgehome.types import EdgehomeError, Problem, Scores
+from edgehome.types import Delegate, EdgehomeError, Problem, Scores
 
 PR_SET_PDEATHSIG = 1
 logger = logging.getLogger(__name__)
@@ -79,7 +79,8 @@ def run(settings: Settings, send: Sender) -> None:
     with Recognizer(
         Path(settings.model),
         threads=settings.threads,
-        delegate=settings.delegate,
+        delegate=Delegate(settings.delegate),
+        library=settings.library,
         window_s=settings.window_s,
         shorter_s=settings.shorter_s,
         ensemble=settings.ensemble,
@@ -165,7 +166,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with socket.socket(fileno=int(arguments[0])) as channel:
         settings = decode_settings(channel.recv(MAX_BYTES))
-        confine(Path(settings.model), settings.source, settings.delegate)
+        confine(Path(settings.model), settings.source, settings.library)
         send = Sender(channel)
         try:
             run(settings, send)

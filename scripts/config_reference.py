@@ -145,6 +145,8 @@ def takes(parse: values.Parser | lists.ListOf) -> str:
         return f"{inner}; one or a list" if parse.single else f"a list of {inner}"
     if isinstance(parse, values.Choice):
         return ", ".join(f"`{word}`" for word in parse.words)
+    if isinstance(parse, values.Auto):
+        return f"`auto` or {takes(parse.parse)}"
     return parse.words if isinstance(parse, values.Within) else TAKES[parse]
 
 

@@ -48,7 +48,8 @@ class Daemon:
         self.config: dict[str, Any] = {
             "device": {"id": identity},
             "camera": {"source": str(source)},
-            "recognizer": {"model": str(model), "threads": 1},
+            "recognizer": {"model": str(model)},
+            "runtime": {"threads": 1},
             "rules": [dict(RULE)],
             "alerts": {"limit": 1000},
             "mqtt": {

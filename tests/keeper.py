@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from edgehome.config.types import CameraConfig, Config, RecognizerConfig
+from edgehome.config.types import CameraConfig, Config, RecognizerConfig, RuntimeConfig
 from edgehome.errands import Errands
 from edgehome.messages import Ready
 from edgehome.quarantine import Quarantine
@@ -59,7 +59,8 @@ class Keeper:
         self.vision = Vision(
             Config(
                 camera=CameraConfig(source=str(source)),
-                recognizer=RecognizerConfig(model=model, threads=1),
+                recognizer=RecognizerConfig(model=model),
+                runtime=RuntimeConfig(threads=1),
             ),
             selector=self._selector,
             errands=self.errands,

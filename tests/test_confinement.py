@@ -401,7 +401,7 @@ if sys.argv[2] == "confined":
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import Frame
 noise = numpy.random.default_rng(1)
-with Recognizer(model, threads=1, delegate="", window_s=10.0) as recognizer:
+with Recognizer(model, threads=1, window_s=10.0) as recognizer:
     times = []
     for step in range(200):
         image = noise.integers(0, 255, (172, 172, 3), dtype=numpy.uint8)
@@ -433,13 +433,13 @@ def test_doctor_says_what_the_walls_hold_and_what_they_do_not(
     secret = tmp_path / "mqtt-password"
     secret.write_text("x")
     config = Config(recognizer=RecognizerConfig(model=BOX))
-    finding = doctor._walls(config, secret)
+    finding = doctor_node.worker_walls(config, secret)
     assert (finding.state, finding.message) == (
         "good", "the worker has no network, reads no secret, writes nothing",
     )  # fmt: skip
     fewer = confinement.Walls(network=True, memory=True, secrets=False, writes=False)
-    monkeypatch.setattr(doctor, "tried", lambda *_: fewer)  # as on a kernel without Landlock
-    finding = doctor._walls(config, secret)
+    monkeypatch.setattr(doctor_node, "tried", lambda *_: fewer)  # as on a kernel without Landlock
+    finding = doctor_node.worker_walls(config, secret)
     assert finding.state == "poor"
     assert "read files that it does not need, the password too, write files" in finding.message
     assert "Landlock" in finding.remedy

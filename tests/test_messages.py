@@ -117,9 +117,9 @@ def test_scores_of_six_hundred_labels_take_three_kilobytes() -> None:
 
 
 def test_settings_arrive_as_they_were_sent() -> None:
-    settings = Settings("pi", "/m.tflite", 2, "", 10.0)
+    settings = Settings("pi", "/m.tflite", 2, "cpu", 10.0)
     assert decode_settings(encode_settings(settings)) == settings
-    settings = Settings("pi", "/m.tflite", 2, "libedgetpu.so.1", 10.0, (0.5, 3.0), 2)
+    settings = Settings("pi", "/m.tflite", 2, "edgetpu", 10.0, (0.5, 3.0), 2, library="/x")
     assert decode_settings(encode_settings(settings)) == settings
     tree = ((0.0, 0.0), (0.3, 0.0), (0.3, 0.4))
     settings = replace(settings, gate=False, motion=0.02, ignore=(tree, tree[::-1]))

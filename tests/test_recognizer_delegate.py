@@ -11,6 +11,7 @@ import pytest
 from small_model import SMALL, pictures, place, small_model, steps
 
 from edgehome.recognizer.recognizer import Recognizer
+from edgehome.types import Delegate
 
 SOURCES = {
     "no_entry_point": "int nothing(void) { return 0; }",
@@ -43,7 +44,9 @@ def library(folder: Path, source: str) -> str:
 
 def opened_on_the_cpu(model: Path, delegate: str, ensemble: int = 1) -> str:
     """Return what is said of the delegate, having seen that the model runs without it."""
-    with Recognizer(model, threads=1, delegate=delegate, ensemble=ensemble) as recognizer:
+    with Recognizer(
+        model, threads=1, delegate=Delegate.EDGETPU, library=delegate, ensemble=ensemble
+    ) as recognizer:
         assert recognizer.degraded is not None
         assert recognizer.degraded.code == "delegate_unusable"
         with Recognizer(model, threads=1, ensemble=ensemble) as without:
@@ -78,7 +81,9 @@ def test_a_library_that_works_is_used(model: Path, tmp_path: Path, shared: Path)
     if not source.is_file():
         pytest.skip(f"no {source}")
     delegate = library(tmp_path, source.read_text())
-    with Recognizer(model, threads=1, delegate=delegate, ensemble=2) as recognizer:
+    with Recognizer(
+        model, threads=1, delegate=Delegate.EDGETPU, library=delegate, ensemble=2
+    ) as recognizer:
         assert recognizer.degraded is None
         scores = steps(recognizer, pictures(3))
     with Recognizer(model, threads=1, ensemble=2) as without:

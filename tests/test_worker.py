@@ -40,7 +40,7 @@ class Heard:
 
     def __init__(self, model: Path, source: Path | str, **more: Any) -> None:
         more = {"window_s": 10.0, **more}
-        settings = Settings(str(source), str(model), threads=1, delegate="", **more)
+        settings = Settings(str(source), str(model), threads=1, delegate="cpu", **more)
         self.worker = WorkerProcess.spawn(settings)
         self.messages: list[Message] = []
 
@@ -188,7 +188,7 @@ def test_a_worker_dies_with_its_supervisor(box_model: Path, clip: Path) -> None:
         "import sys, time\n"
         "from edgehome.messages import Settings\n"
         "from edgehome.process import WorkerProcess\n"
-        "worker = WorkerProcess.spawn(Settings(sys.argv[2], sys.argv[1], 1, '', 10.0))\n"
+        "worker = WorkerProcess.spawn(Settings(sys.argv[2], sys.argv[1], 1, 'cpu', 10.0))\n"
         "while not any(True for _ in worker.messages()): time.sleep(0.05)\n"
         "print(worker.pid, flush=True)\n"
         "time.sleep(60)\n"

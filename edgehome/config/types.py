@@ -12,7 +12,7 @@ from pathlib import Path
 from edgehome.config import lists, values
 from edgehome.config.conditions import ActivityCondition, Condition, label_of
 from edgehome.config.options import option, section
-from edgehome.types import Polygon, Severity
+from edgehome.types import EDGETPU_LIBRARY, Delegate, Polygon, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,12 @@ class CameraConfig:
 
 @dataclass(frozen=True, slots=True)
 class RecognizerConfig:
-    """The network and how it runs."""
+    """The network, and what is made of its judgements."""
 
     model: Path = option(
         values.path,
         Path("models/edgehome-a0.tflite"),
         "A compiled stream MoViNet: the one in the box, or what `edgehome models import` made.",
-    )
-    threads: int = option(
-        values.Within(values.integer, 1, 16, "1 to 16"), 2, "CPU threads for inference."
-    )
-    delegate: str = option(
-        values.optional_text, "", "An accelerator's library such as libedgetpu.so.1."
     )
     window_s: float = option(
         values.Within(values.duration, 0.5, 60, "500ms to 60s"),
@@ -65,6 +59,31 @@ class RecognizerConfig:
         values.Within(values.integer, 1, 4, "1 to 4"),
         1,
         "Members of the model that take turns with the frames; their judgements are averaged.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """What the network runs on, and how fast."""
+
+    delegate: Delegate = option(
+        values.Choice(tuple(Delegate)),
+        Delegate.AUTO,
+        "edgetpu: a Coral, and tell when it cannot be used; cpu: never; auto: a Coral where the "
+        "model has a form for it and one answers.",
+    )
+    library: str = option(
+        values.text, EDGETPU_LIBRARY, "The Edge TPU's library: its name, or its path."
+    )
+    threads: int | None = option(
+        values.Auto(values.Within(values.integer, 1, 16, "1 to 16")),
+        None,
+        "CPU threads for inference.",
+    )
+    rate: float | None = option(
+        values.Auto(values.Within(values.number, 0.5, 30, "0.5 to 30")),
+        None,
+        "Frames a second; auto: what the model wants, or less on a board that is too slow for it.",
     )
 
 
@@ -240,6 +259,7 @@ class Config:
     device: DeviceConfig = section(DeviceConfig)
     camera: CameraConfig = section(CameraConfig)
     recognizer: RecognizerConfig = section(RecognizerConfig)
+    runtime: RuntimeConfig = section(RuntimeConfig)
     events: EventsConfig = section(EventsConfig)
     motion: MotionConfig = section(MotionConfig)
     location: LocationConfig = section(LocationConfig)

@@ -69,6 +69,8 @@ def schema_of(parser: values.Parser | lists.ListOf) -> Schema:
         return _list(parser)
     if isinstance(parser, values.Choice):
         return {"enum": [str(word) for word in parser.words]}
+    if isinstance(parser, values.Auto):
+        return {"anyOf": [{"const": "auto"}, schema_of(parser.parse)]}
     if isinstance(parser, values.Within):
         inner = schema_of(parser.parse)
         if inner["type"] == "string":  # a duration: its range is for the description

@@ -112,6 +112,22 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Auto:
+    """What another parser takes, or the word auto, which stands for None."""
+
+    parse: Within
+
+    def __call__(self, value: str) -> Any:  # noqa: ANN401
+        """Return the parsed value, or None for auto."""
+        if value == "auto":
+            return None
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; or auto") from None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of some words."""
 

@@ -42,5 +42,5 @@ def unusable(delegate: str, why: str) -> Problem:
         "delegate_unusable",
         f"The delegate {delegate} cannot be used ({why}), so the model runs on the CPU.",
         "Check that the device is plugged in and its library fits this runtime, "
-        "or remove recognizer.delegate.",
+        "or set runtime.delegate to cpu.",
     )

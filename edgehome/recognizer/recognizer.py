@@ -18,7 +18,7 @@ from edgehome.recognizer.manifest import Manifest, load_model
 from edgehome.recognizer.member import Member
 from edgehome.recognizer.stream import StreamModel
 from edgehome.recognizer.tflite_file import TfliteFile
-from edgehome.types import ModelError, Problem
+from edgehome.types import EDGETPU_LIBRARY, Delegate, ModelError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,14 +60,15 @@ class Recognizer:
         model: Path,
         *,
         threads: int = 2,
-        delegate: str = "",
+        delegate: Delegate = Delegate.CPU,
+        library: str = EDGETPU_LIBRARY,
         window_s: float = 10.0,
         shorter_s: Sequence[float] = (),
         ensemble: int = 1,
     ) -> None:
         self._path = model
         self._threads = threads
-        self._delegate = delegate
+        self._delegate = library if delegate is Delegate.EDGETPU else ""
         self._window_s = window_s
         self._shorter_s = tuple(shorter_s)
         self._size = ensemble

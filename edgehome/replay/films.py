@@ -15,7 +15,7 @@ from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
 from edgehome.types import Frame, Scores
-from edgehome.vision import shorter_windows
+from edgehome.vision import THREADS, shorter_windows
 from edgehome.worker import watch
 
 Look = Callable[[Frame], None]
@@ -32,8 +32,8 @@ class Films:
         self._look = look
         self._recognizer = Recognizer(
             model,
-            threads=settings.threads,
-            delegate=settings.delegate,
+            threads=config.runtime.threads
+            or THREADS,  # and on the CPU, so that a replay repeats itself
             window_s=settings.window_s,
             shorter_s=shorter_windows(config),
             ensemble=settings.ensemble,
