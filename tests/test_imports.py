@@ -114,6 +114,7 @@ ALLOWED = {
         "edgehome.replay", "edgehome.ruletests",
     },
     "edgehome.health": {"edgehome.types", "edgehome.homeassistant"},
+    "edgehome.doctor": {"edgehome.types", "edgehome.health", "edgehome.doctor"},
     "edgehome.budget": set(),
     "edgehome.heat": set(),
     "edgehome.silence": {"edgehome.statefile"},
@@ -133,7 +134,7 @@ COMPOSERS = {
     "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
     "edgehome.replay.replaying", "edgehome.checking",
-    "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
+    "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
 }  # fmt: skip
