@@ -17,8 +17,9 @@ import pytest
 from rtsp_server import RtspServer
 from test_worker import Heard
 
-from edgehome import confinement, doctor, landlock, seccomp
+from edgehome import confinement, landlock, seccomp
 from edgehome.config.types import Config, RecognizerConfig
+from edgehome.doctor import node as doctor_node
 from edgehome.messages import Ready
 from edgehome.seccomp import ALLOW, CALLS, JUDGED, MACHINES, REFUSE, program
 
