@@ -22,7 +22,7 @@ COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200)}
 """The bars in the pictures that the camera shows, from left to right."""
 
 OPEN = """
-import virtual_camera
+import os
 from edgehome.camera import open_camera
 from edgehome.types import CameraError
 try:
@@ -40,7 +40,7 @@ HANG = OPEN.replace(
         for _ in camera.frames():
             open(os.environ["EDGEHOME_SHIM_STALL"], "w").close()
 """,
-).replace("import virtual", "import os, virtual")
+)
 
 
 def opened_elsewhere(script: str = OPEN, **changes: str) -> str:
