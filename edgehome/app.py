@@ -29,11 +29,12 @@ from edgehome.reboot import Reboot
 from edgehome.reload import Reloader, only_rules_differ
 from edgehome.rulememory import boot_id
 from edgehome.safemode import HEALTHY_S, REST_S, SAFE_MODE, StartCount
+from edgehome.settings import watched
 from edgehome.statefile import StateFile
 from edgehome.supervisor import Outcome, Supervisor
 from edgehome.thresholds import Thresholds
 from edgehome.types import Alert, Mode, Problem
-from edgehome.vision import Vision, watched
+from edgehome.vision import Vision
 
 MACHINE_ID = Path("/etc/machine-id")
 VOUCH_S = 60.0

@@ -148,14 +148,14 @@ def measured_of(fields: Mapping[str, Any]) -> Measured:
     """Return a measurement from its JSON object; raises ValueError for what is none."""
     names = ("sha256", "runtime", "board", "delegate", "at")
     try:
-        texts = [fields[name] for name in names]
+        texts = {name: fields[name] for name in names}
         steps = tuple((count, float(step_ms)) for count, step_ms in fields["steps"])
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"not a measurement: {error!r}") from None
-    good = all(isinstance(text, str) and len(text) <= 200 for text in texts)
+    good = all(isinstance(text, str) and len(text) <= 200 for text in texts.values())
     if not good or len(steps) > MOST_STEPS or not all(map(_is_step, steps)):
         raise ValueError("not a measurement")
-    return Measured(*texts, steps)
+    return Measured(**texts, steps=steps)
 
 
 class Measurements:

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
 from edgehome.errands import Errands
 from edgehome.ladder import START_S, Action, Ladder, Rung
@@ -16,11 +15,10 @@ from edgehome.messages import Failure, MessageError, Ready, Settings, Snapshot
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import Choice, Quarantine
 from edgehome.reboot import Reboot
+from edgehome.settings import worker_settings
 from edgehome.snapshot import Requests
 from edgehome.types import Problem, Scores
 
-THREADS = 2
-"""CPU threads for inference where the configuration names none."""
 WORKED_S = 120.0
 """Seconds of frames after which a model counts as one that works."""
 
@@ -33,39 +31,6 @@ Launch = tuple[Choice, WorkerProcess | Exception]
 """The model that was chosen, and the worker, or why there is none."""
 
 logger = logging.getLogger(__name__)
-
-
-def watched(config: Config) -> Iterator[ActivityCondition]:
-    """Yield every condition of the rules on what the model says."""
-    for rule in config.rules:
-        for condition in walk(rule.when):
-            if isinstance(condition, ActivityCondition):
-                yield condition
-
-
-def shorter_windows(config: Config) -> tuple[float, ...]:
-    """Return the windows, in seconds, that rules ask for beside the recogniser's own."""
-    return tuple(sorted({item.look_back_s for item in watched(config) if item.look_back_s}))
-
-
-def worker_settings(config: Config, model: Path) -> Settings:
-    """Return what a worker is told for this configuration, with this model."""
-    recognizer = config.recognizer
-    return Settings(
-        source=config.camera.source,
-        model=str(model),
-        threads=config.runtime.threads or THREADS,
-        delegate=config.runtime.delegate,
-        library=config.runtime.library,
-        window_s=recognizer.window_s,
-        shorter_s=shorter_windows(config),
-        ensemble=recognizer.ensemble,
-        gate=config.motion.gate,
-        motion=config.motion.threshold,
-        ignore=config.motion.ignore,
-        privacy=config.camera.privacy,
-        snapshot=config.snapshots.size if config.snapshots.enabled else 0,
-    )
 
 
 class Vision:

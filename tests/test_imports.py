@@ -131,7 +131,7 @@ ALLOWED = {
 """A module or package and the modules of ours that it may import."""
 
 COMPOSERS = {
-    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
+    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
     "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring",

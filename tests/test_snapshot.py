@@ -38,10 +38,11 @@ from edgehome.messages import (
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import Quarantine
 from edgehome.reboot import Reboot
+from edgehome.settings import worker_settings
 from edgehome.snapshot import PAUSE_S, UNDER_WAY, Requests, fitted
 from edgehome.statefile import StateFile
 from edgehome.types import Scores
-from edgehome.vision import Vision, worker_settings
+from edgehome.vision import Vision
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PICTURE, ATTRIBUTES = f"{BASE}/snapshot", f"{BASE}/snapshot/attributes"

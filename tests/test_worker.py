@@ -23,8 +23,8 @@ from tiny_stream import tiny_stream
 from edgehome.config.types import Config, MotionConfig
 from edgehome.messages import Failure, Message, MessageError, Ready, Settings, encode
 from edgehome.process import WorkerProcess
+from edgehome.settings import worker_settings
 from edgehome.types import Scores
-from edgehome.vision import worker_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 RSS_MB = 120

@@ -29,8 +29,8 @@ from edgehome.messages import Failure, Message, MessageError, Ready
 from edgehome.models.selftest import self_test_apart
 from edgehome.process import WorkerProcess
 from edgehome.recognizer.manifest import read_manifest
+from edgehome.settings import worker_settings
 from edgehome.types import ModelError, Problem, Scores
-from edgehome.vision import worker_settings
 
 WORKER_S = 25.0
 """Seconds until the worker must have given a frame or a reason."""

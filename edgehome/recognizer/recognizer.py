@@ -139,6 +139,16 @@ class Recognizer:
         self._time_s = frame.time_s
         return True
 
+    def set_rate(self, rate: float) -> None:
+        """Take so many frames a second from now on instead of the manifest's; all is forgotten.
+
+        Windows last as many seconds as before. What the model makes of pictures that lie further
+        apart than those it learned from is another matter: docs/reference/budget.md.
+        """
+        for member in self._members:
+            member.set_rate(rate / self._size)
+        self.reset()
+
     def reset(self) -> None:
         """Forget every frame, as if just opened."""
         for member in self._members:

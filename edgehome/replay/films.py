@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from edgehome.budget import UNMEASURED_THREADS
 from edgehome.camera import Camera, open_clip
 from edgehome.config.types import Config
 from edgehome.gate.gate import Gate
@@ -14,8 +15,8 @@ from edgehome.labels import thresholds_of
 from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
+from edgehome.settings import shorter_windows
 from edgehome.types import Frame, Scores
-from edgehome.vision import THREADS, shorter_windows
 from edgehome.worker import watch
 
 Look = Callable[[Frame], None]
@@ -33,7 +34,7 @@ class Films:
         self._recognizer = Recognizer(
             model,
             threads=config.runtime.threads
-            or THREADS,  # and on the CPU, so that a replay repeats itself
+            or UNMEASURED_THREADS,  # and on the CPU, so that a replay repeats itself
             window_s=settings.window_s,
             shorter_s=shorter_windows(config),
             ensemble=settings.ensemble,
