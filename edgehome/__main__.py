@@ -92,6 +92,7 @@ def _parser() -> Parser:
     from edgehome.models.commands import add_models
     from edgehome.replay.command import add_replay
     from edgehome.ruletests.command import add_test_rules
+    from edgehome.selftest.command import add_selftest
     from edgehome.vocabulary import add_vocabulary
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -112,6 +113,7 @@ def _parser() -> Parser:
     add_models(commands, _default_config())
     add_vocabulary(commands, _default_config())
     add_explain(commands, _state_folder())
+    add_selftest(commands, _default_config(), _state_folder())
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)

@@ -70,10 +70,12 @@ ALLOWED = {
     },
     "edgehome.gate": {"edgehome.types", "edgehome.gate"},
     "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
-    "edgehome.messages": {"edgehome.types"},
+    "edgehome.messages": {"edgehome.types", "edgehome.budget"},
+    "edgehome.orders": {"edgehome.types", "edgehome.budget", "edgehome.messages"},
+    "edgehome.boards": set(),
     "edgehome.privacy": {"edgehome.types", "edgehome.camera"},
     "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
-    "edgehome.process": {"edgehome.types", "edgehome.messages"},
+    "edgehome.process": {"edgehome.types", "edgehome.messages", "edgehome.orders"},
     "edgehome.statefile": set(),
     "edgehome.seccomp": set(),
     "edgehome.landlock": set(),
@@ -115,6 +117,10 @@ ALLOWED = {
     },
     "edgehome.health": {"edgehome.types", "edgehome.homeassistant"},
     "edgehome.doctor": {"edgehome.types", "edgehome.health", "edgehome.doctor"},
+    "edgehome.selftest": {
+        "edgehome.types", "edgehome.messages", "edgehome.process", "edgehome.camera",
+        "edgehome.doctor", "edgehome.configfile", "edgehome.selftest",
+    },
     "edgehome.budget": set(),
     "edgehome.heat": set(),
     "edgehome.silence": {"edgehome.statefile"},
@@ -131,9 +137,11 @@ ALLOWED = {
 """A module or package and the modules of ours that it may import."""
 
 COMPOSERS = {
-    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.node", "edgehome.worker",
+    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.boardtrial", "edgehome.governor", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
     "edgehome.replay.replaying", "edgehome.checking",
+    "edgehome.selftest.alarm", "edgehome.selftest.load", "edgehome.selftest.player",
+    "edgehome.selftest.running",
     "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring",
     "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
