@@ -8,7 +8,8 @@ from pathlib import Path
 from edgehome.budget import UNMEASURED_THREADS
 from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
-from edgehome.messages import Ready, Settings
+from edgehome.messages import Ready
+from edgehome.orders import Settings
 from edgehome.types import Problem
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from edgehome.config.types import Config
 from edgehome.errands import Errands
 from edgehome.ladder import START_S, Action, Ladder, Rung
-from edgehome.messages import Failure, MessageError, Ready, Settings, Snapshot
+from edgehome.messages import Failure, MessageError, Ready, Snapshot
+from edgehome.orders import Settings
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import Choice, Quarantine
 from edgehome.reboot import Reboot

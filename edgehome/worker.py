@@ -21,21 +21,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from edgehome.camera import Camera, open_camera
+from edgehome.boardtrial import Plan, planned
+from edgehome.camera import Camera, LiveCamera, open_camera
 from edgehome.confinement import confine
 from edgehome.gate.gate import Gate
 from edgehome.messages import (
     MAX_BYTES,
     Failure,
+    Measuring,
     Message,
+    Paced,
     Probabilities,
     Ready,
-    Settings,
-    decode_request,
-    decode_settings,
     encode,
     places_of,
 )
+from edgehome.orders import Settings, decode_request, decode_settings
 from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.snapshot import Photographer
@@ -75,26 +76,26 @@ def watch(camera: Camera, recognizer: Recognizer, gate: Gate) -> Iterator[Scores
 
 
 def run(settings: Settings, send: Sender) -> None:
-    """Load, open, and send scores until something ends it."""
+    """Measure the board where it is not known, load, open, and send scores until something ends it.
+
+    The camera opens at the highest rate that was chosen; a board that is strained gets fewer of
+    its frames.
+    """
+    plan = planned(settings, lambda: send(Measuring()))
+    fastest = plan.budget.rate
+    rate = min(fastest, settings.at_most or fastest)
     with Recognizer(
         Path(settings.model),
-        threads=settings.threads,
+        threads=plan.budget.threads,
         delegate=Delegate(settings.delegate),
         library=settings.library,
         window_s=settings.window_s,
         shorter_s=settings.shorter_s,
         ensemble=settings.ensemble,
     ) as recognizer:
-        manifest = recognizer.manifest
-        send(
-            Ready(
-                labels=recognizer.labels,
-                rate=manifest.rate,
-                sha256=manifest.sha256,
-                runtime=recognizer.runtime,
-                degraded=recognizer.degraded,
-            )
-        )
+        if rate != recognizer.manifest.rate:
+            recognizer.set_rate(rate)
+        send(_ready(recognizer, plan, rate))
         _give_back_memory()
         gate = Gate(
             hold=recognizer.look_back,
@@ -104,15 +105,40 @@ def run(settings: Settings, send: Sender) -> None:
         )
         longer = settings.snapshot
         with open_camera(
-            settings.source, size=manifest.size, rate=manifest.rate, picture=longer
+            settings.source, size=recognizer.manifest.size, rate=fastest, picture=longer
         ) as opened:
+            if rate != fastest:
+                opened.set_rate(rate)
             camera = PrivateCamera(opened, settings.privacy)
             photographer = Photographer(camera, send.asked, send) if longer else None
             for scores in watch(camera, recognizer, gate):
                 send(scores)
                 if photographer:
                     photographer.look()
+                if wanted := send.asked_rate(fastest):
+                    _change(wanted, opened, recognizer, gate)
+                    send(Paced(wanted))
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
+
+
+def _ready(recognizer: Recognizer, plan: Plan, rate: float) -> Ready:
+    return Ready(
+        labels=recognizer.labels,
+        rate=rate,
+        sha256=recognizer.manifest.sha256,
+        runtime=recognizer.runtime,
+        degraded=recognizer.degraded,
+        own_rate=plan.own_rate,
+        budget=plan.budget,
+        measured=plan.measured,
+    )
+
+
+def _change(rate: float, camera: LiveCamera, recognizer: Recognizer, gate: Gate) -> None:
+    """Go on at another rate, in frames a second; what was seen before is forgotten."""
+    camera.set_rate(rate)
+    recognizer.set_rate(rate)
+    gate.begin_anew(recognizer.look_back)
 
 
 class Sender:
@@ -120,6 +146,8 @@ class Sender:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
+        self._alert_id: str | None = None
+        self._rate: float | None = None
 
     def __call__(self, message: Message) -> None:
         """Send one message; raises SystemExit when nobody is there to hear it."""
@@ -130,11 +158,24 @@ class Sender:
 
     def asked(self) -> str | None:
         """Return the alert that a snapshot was last asked for since, if any; never waits."""
-        alert_id = None
+        self._listen()
+        alert_id, self._alert_id = self._alert_id, None
+        return alert_id
+
+    def asked_rate(self, fastest: float) -> float | None:
+        """Return the frames a second that were last asked for since, if any; never waits."""
+        self._listen()
+        rate, self._rate = self._rate, None
+        return None if rate is None else min(rate, fastest)
+
+    def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while packet := self._channel.recv(MAX_BYTES, socket.MSG_DONTWAIT):
-                alert_id = decode_request(packet)
-        return alert_id
+                asked = decode_request(packet)
+                if isinstance(asked, str):
+                    self._alert_id = asked
+                else:
+                    self._rate = asked
 
 
 def _give_back_memory() -> None:

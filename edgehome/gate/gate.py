@@ -51,6 +51,10 @@ class Gate:
         self._camera: frozenset[CameraState] = frozenset()
         self._time_s: float | None = None
 
+    def begin_anew(self, hold: int) -> None:
+        """Take other frames for which the model goes on, with nothing behind it."""
+        self._hold, self._calm = hold, 0
+
     def look(self, frame: Frame) -> Look:
         """Return what the frame tells."""
         if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
