@@ -118,7 +118,7 @@ def installed(folder: Path, name: str) -> str:
     """Return the version of a distribution in a packages folder; empty where it is not there."""
     for kind in ("dist-info", "egg-info"):
         for found in sorted(folder.glob(f"{name}-*.{kind}")):
-            return found.name.split("-")[1].removesuffix(f".{kind}")
+            return found.name.removeprefix(f"{name}-").removesuffix(f".{kind}").partition("-")[0]
     return ""
 
 
