@@ -120,6 +120,7 @@ def readable(model: Path, source: str, delegate: str) -> Iterator[Path]:
     for pattern in SETTINGS:
         yield from Path("/etc").glob(pattern)
     yield from (model, model.with_suffix(".json"), model.parent / FOLDER)
+    yield model.with_name(f"{model.stem}_edgetpu.tflite")
     yield from _label_files(model)
     if not is_network(source):
         yield Path(source)

@@ -68,6 +68,9 @@ ALLOWED = {
         "edgehome.types", "edgehome.recognizer", "edgehome.heads.head", "edgehome.heads.names",
         "edgehome.heads.statistics",
     },
+    "edgehome.recognizer.trial": {
+        "edgehome.types", "edgehome.recognizer", "edgehome.confinement",
+    },
     "edgehome.gate": {"edgehome.types", "edgehome.gate"},
     "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
     "edgehome.messages": {"edgehome.types", "edgehome.budget"},

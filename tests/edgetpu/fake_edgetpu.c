@@ -16,6 +16,7 @@
  * gcc -O1 -shared -fPIC -fvisibility=hidden -o libedgetpu.so.1 fake_edgetpu.c
  * The structures are those of tensorflow/lite/core/c/common.h, as far as they are used.
  */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ static void trouble(long number)
 {
     (void)number;
 #ifdef CRASH_AFTER
-    if (number >= CRASH_AFTER) *(volatile int *)0 = 1;
+    if (number >= CRASH_AFTER) raise(SIGSEGV);
 #endif
 #ifdef HANG_AFTER
     while (number >= HANG_AFTER) sleep(1);
@@ -171,7 +172,7 @@ EXPORTED Delegate *tflite_plugin_create_delegate(char **keys, char **values, siz
 {
     (void)keys; (void)values; (void)count;
 #ifdef CRASH_LOADING
-    *(volatile int *)0 = 1;
+    raise(SIGSEGV);
 #endif
 #ifdef HANG_LOADING
     for (;;) sleep(1);

@@ -1,7 +1,7 @@
-"""Run a model on a delegate and on the CPU: `python run_fake.py MODEL LIBRARY`; needs edgehome alone.
+"""Run a model on a delegate and on the CPU: `run_fake.py MODEL LIBRARY`; needs edgehome alone.
 
-Says one JSON object: what did the work, what was said of the Edge TPU, and how far the embeddings of
-twenty pictures lie apart. Status 1: the Edge TPU was not used, or says something else.
+Says one JSON object: what did the work, what was said of the Edge TPU, and how far the embeddings
+of twenty pictures lie apart. Status 1: the Edge TPU was not used, or says something else.
 """
 
 from __future__ import annotations
