@@ -22,6 +22,8 @@ LATE_S = 1.0
 """When its keeper comes so late it was itself held up, and the worker is given its time anew."""
 TERMINATE_S = 1.0
 """Seconds between SIGTERM and SIGKILL."""
+ENDING_S = 2.0
+"""Seconds that a worker which has said why it ends has for doing so."""
 UNKILLABLE_S = 5.0
 """Seconds after SIGKILL until a worker that is still there counts as stuck."""
 HEALTHY_S = 60.0
@@ -106,6 +108,11 @@ class Ladder:
             self._failures = 0
         self._deadline_s = now_s + RESULT_S
         self._excused = False
+
+    def ending(self, now_s: float) -> None:
+        """Note that the worker has said why it ends: if it does not soon, it is killed."""
+        if self.rung is Rung.RUNNING:
+            self._go(Rung.TERMINATING, now_s + ENDING_S)
 
     def exited(self, now_s: float, *, expected: bool = False) -> float:
         """Note that the worker is gone; return the seconds until the next one starts."""

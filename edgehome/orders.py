@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from edgehome.budget import Measured, measured_of
 from edgehome.messages import MessageError
-from edgehome.types import EDGETPU_LIBRARY, Polygon
+from edgehome.types import EDGETPU_LIBRARY, WHOLE, Polygon, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class Settings:
     """Where motion does not count."""
     privacy: tuple[Polygon, ...] = ()
     """What is blackened in every picture before anything looks at it."""
+    rotation: int = 0
+    """Degrees clockwise by which every picture is turned to be upright."""
+    region: Region = WHOLE
+    """The part of the upright picture that counts."""
     snapshot: int = 0
     """The longer side of a snapshot in pixels; 0: no picture ever leaves the worker."""
     library: str = EDGETPU_LIBRARY
@@ -61,6 +65,7 @@ def decode_settings(packet: bytes) -> Settings:
         fields["shorter_s"] = tuple(fields["shorter_s"])
         for key in ("ignore", "privacy"):
             fields[key] = tuple(tuple(map(tuple, polygon)) for polygon in fields[key])
+        fields["region"] = tuple(fields["region"])
         if fields["measured"]:
             fields["measured"] = measured_of(fields["measured"])
         return Settings(**fields)

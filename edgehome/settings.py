@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgehome.budget import UNMEASURED_THREADS
 from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Config
 from edgehome.messages import Ready
@@ -32,9 +31,10 @@ def worker_settings(config: Config, model: Path) -> Settings:
     return Settings(
         source=config.camera.source,
         model=str(model),
-        threads=config.runtime.threads or UNMEASURED_THREADS,
+        threads=config.runtime.threads or 0,
         delegate=config.runtime.delegate,
         library=config.runtime.library,
+        rate=config.runtime.rate or 0.0,
         window_s=recognizer.window_s,
         shorter_s=shorter_windows(config),
         ensemble=recognizer.ensemble,
@@ -42,6 +42,8 @@ def worker_settings(config: Config, model: Path) -> Settings:
         motion=config.motion.threshold,
         ignore=config.motion.ignore,
         privacy=config.camera.privacy,
+        rotation=config.camera.rotation,
+        region=config.camera.region,
         snapshot=config.snapshots.size if config.snapshots.enabled else 0,
     )
 

@@ -67,6 +67,11 @@ Polygon = tuple[tuple[float, float], ...]
 """Points (x, y), each 0-1 from the picture's top left; the last is joined to the first."""
 
 
+Region = tuple[float, float, float, float]
+"""Left, top, width and height, each 0-1 of a whole picture."""
+WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class SunDay:
     """The sun over one place from one solar midnight to the next, noon in the middle."""
@@ -111,6 +116,8 @@ class Frame:
     """RGB, uint8, (size, size, 3); of a snapshot (height, width, 3)."""
     view: View | None = None
     """What of the camera's picture it shows; None where no camera made it."""
+    settled: bool = True
+    """False while the camera looks for another exposure: what changes may be that alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ import socket
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 from edgehome.boardtrial import Plan, planned
-from edgehome.camera import Camera, LiveCamera, open_camera
+from edgehome.camera import Aim, Camera, LiveCamera, open_camera
 from edgehome.confinement import confine
 from edgehome.gate.gate import Gate
 from edgehome.messages import (
@@ -103,22 +103,51 @@ def run(settings: Settings, send: Sender) -> None:
             threshold=settings.motion,
             ignore=settings.ignore,
         )
-        longer = settings.snapshot
-        with open_camera(
-            settings.source, size=recognizer.manifest.size, rate=fastest, picture=longer
-        ) as opened:
+        camera = open_camera(
+            settings.source,
+            size=recognizer.manifest.size,
+            rate=fastest,
+            picture=settings.snapshot,
+            aim=Aim(settings.rotation, settings.region),
+        )
+        with camera as opened, told(send):  # before the camera is left
             if rate != fastest:
                 opened.set_rate(rate)
-            camera = PrivateCamera(opened, settings.privacy)
-            photographer = Photographer(camera, send.asked, send) if longer else None
-            for scores in watch(camera, recognizer, gate):
-                send(scores)
-                if photographer:
-                    photographer.look()
-                if wanted := send.asked_rate(fastest):
-                    _change(wanted, opened, recognizer, gate)
-                    send(Paced(wanted))
+            _look(opened, recognizer, gate, send, settings, fastest)
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
+
+
+def _look(  # noqa: PLR0917
+    opened: LiveCamera,
+    recognizer: Recognizer,
+    gate: Gate,
+    send: Sender,
+    settings: Settings,
+    fastest: float,
+) -> None:
+    """Send the scores of every frame, and do between two of them what the supervisor asks for."""
+    camera = PrivateCamera(opened, settings.privacy)
+    photographer = Photographer(camera, send.asked, send) if settings.snapshot else None
+    for scores in watch(camera, recognizer, gate):
+        send(scores)
+        if photographer:
+            photographer.look()
+        if wanted := send.asked_rate(fastest):
+            _change(wanted, opened, recognizer, gate)
+            send(Paced(wanted))
+
+
+@contextlib.contextmanager
+def told(send: Callable[[Message], None]) -> Iterator[None]:
+    """Tell why it ends before anything is let go: to leave a camera that hangs may take for ever.
+
+    The supervisor then gives it a moment, and kills it.
+    """
+    try:
+        yield
+    except EdgehomeError as error:
+        send(Failure(error.problem))
+        raise SystemExit(1) from error
 
 
 def _ready(recognizer: Recognizer, plan: Plan, rate: float) -> Ready:
@@ -209,10 +238,8 @@ def main(arguments: list[str]) -> int:
         settings = decode_settings(channel.recv(MAX_BYTES))
         confine(Path(settings.model), settings.source, settings.library)
         send = Sender(channel)
-        try:
+        with told(send):
             run(settings, send)
-        except EdgehomeError as error:
-            send(Failure(error.problem))
     return 1
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from edgehome.camera import open_camera
-from edgehome.camera.pi import coding, layout, stream_size, widest_mode
+from edgehome.camera.pi_modes import (
+    coding,
+    enlarged,
+    frame_durations,
+    layout,
+    outer,
+    picture_size,
+    scaler_crop,
+    stream_size,
+    widest_mode,
+)
 from edgehome.camera.yuv import BT601, BT709, Coding, Layout
 from edgehome.types import CameraError
 
@@ -97,8 +107,8 @@ def test_the_coding_is_the_one_that_the_camera_says(
 
 def caused(*words: BaseException) -> BaseException:
     """Chain errors the way picamera2 does: each one caused by the next."""
-    for outer, inner in pairwise(words):
-        outer.__cause__ = inner
+    for error, cause in pairwise(words):
+        error.__cause__ = cause
     return words[0]
 
 
@@ -150,3 +160,41 @@ def test_without_picamera2_the_remedy_names_the_package(monkeypatch: pytest.Monk
     assert caught.value.problem.code == "picamera2_missing"
     assert "python3-picamera2" in caught.value.problem.remedy
     assert "--system-site-packages" in caught.value.problem.remedy
+
+
+MAXIMUM = (16, 24, 3280, 2464)
+"""Left, top, width and height of the largest crop, as a sensor has it."""
+
+
+def test_a_region_is_asked_of_the_image_processor_in_pixels_of_the_sensor() -> None:
+    assert scaler_crop(MAXIMUM, (0.5, 0.25, 0.25, 0.5)) == (16 + 1640, 24 + 616, 820, 1232)
+
+
+def test_the_crop_that_was_given_says_where_the_whole_picture_lies() -> None:
+    """Not the one that was asked for: it may be larger."""
+    left, top, width, height = outer(MAXIMUM, (1656, 640, 1640, 1232), (200, 150))
+    assert (width, height) == (400, 300)
+    assert (left, top) == (-200, -75)
+
+
+@pytest.mark.parametrize("region", [(0.0, 0.0, 1.0, 1.0), (0.2, 0.1, 0.5, 0.25), (0, 0, 0.1, 1)])
+def test_a_region_that_is_cut_out_here_still_holds_the_square(
+    region: tuple[float, float, float, float],
+) -> None:
+    sensor = (1640, 1232)
+    shorter, longer = enlarged(sensor, region, whole=True)
+    small = stream_size(sensor, 172 * shorter)
+    assert min(small[0] * region[2], small[1] * region[3]) >= 172 - 2
+    large = picture_size(sensor, 172 * shorter, 640 * longer)
+    assert max(large[0] * region[2], large[1] * region[3]) >= 640 - 2
+    assert enlarged(sensor, region, whole=False) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "durations"),
+    [(5, (100_000, 100_000)), (10, (50_000, 66_666)), (25, (20_000, 40_000))],
+)
+def test_the_shutter_has_the_time_that_the_tuning_wants_in_the_dark(
+    rate: float, durations: tuple[int, int]
+) -> None:
+    assert frame_durations(rate) == durations

@@ -20,6 +20,7 @@ from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorize
 from av.error import TimeoutError as FFmpegTimeoutError
 
 from edgehome.camera.address import without_password
+from edgehome.camera.aim import Aim
 from edgehome.camera.scale import Picture, Square, Whole, jpeg
 from edgehome.types import CameraError, View
 
@@ -59,6 +60,7 @@ class Decoder:
         format: str | None = None,  # noqa: A002  (FFmpeg's word)
         options: dict[str, str] | None = None,
         timeout_s: float | None = None,
+        aim: Aim | None = None,
     ) -> None:
         self.broken = 0
         """Frames that could not be decoded, so far."""
@@ -68,7 +70,7 @@ class Decoder:
         self._format = format
         self._options = options or {}
         self._timeout_s = timeout_s
-        self._square = Square(size)
+        self._square = Square(size, aim)
 
     def __enter__(self) -> Self:
         self._container = self._open()
@@ -137,8 +139,10 @@ class Decoder:
 class VideoFile(Decoder):
     """Decodes a file. Entering raises CameraError: clip_missing, clip_unreadable."""
 
-    def __init__(self, path: Path, *, size: int) -> None:
-        super().__init__(f"file:{path}", size=size)  # else a colon in it would be a protocol
+    def __init__(self, path: Path, *, size: int, aim: Aim | None = None) -> None:
+        super().__init__(
+            f"file:{path}", size=size, aim=aim
+        )  # else a colon in it would be a protocol
         self.fault = ""
         """What is wrong with the file, as a clause; known when the pictures have ended."""
         self._path = path

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgehome.config import lists, values
 from edgehome.config.conditions import ActivityCondition, Condition, label_of
 from edgehome.config.options import option, section
-from edgehome.types import EDGETPU_LIBRARY, Delegate, Polygon, Severity
+from edgehome.types import EDGETPU_LIBRARY, WHOLE, Delegate, Polygon, Region, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,22 @@ class CameraConfig:
     source: str = option(
         values.source, "pi", "pi, a video file, rtsp://... or a device such as /dev/video0."
     )
+    rotation: int = option(
+        values.quarter_turns,
+        0,
+        "Degrees clockwise by which the picture is turned to be upright: 0, 90, 180 or 270.",
+    )
+    region: Region = option(
+        lists.REGION,
+        WHOLE,
+        "The part of the upright picture that counts: [x, y, width, height], 0 to 1 from its top "
+        "left. The model sees the middle square of it.",
+    )
     privacy: tuple[Polygon, ...] = option(
         lists.POLYGONS,
         (),
         "Polygons that are blackened before anything looks at a picture: lists of [x, y], 0 to 1 "
-        "from the top left of the camera's whole picture.",
+        "from the top left of the camera's whole picture, turned upright.",
     )
 
 
@@ -48,6 +59,12 @@ class RecognizerConfig:
         values.path,
         Path("models/edgehome-a0.tflite"),
         "A compiled stream MoViNet: the one in the box, or what `edgehome models import` made.",
+    )
+    smaller_model: Path | None = option(
+        values.path,
+        None,
+        "One that runs instead while the board is too slow or too hot for `model`; it has to know "
+        "the labels in the rules.",
     )
     window_s: float = option(
         values.Within(values.duration, 0.5, 60, "500ms to 60s"),

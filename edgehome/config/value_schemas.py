@@ -40,6 +40,7 @@ _PLAIN: dict[Any, Schema] = {
     },
     values.number: {"type": "number"},
     values.integer: {"type": "integer"},
+    values.quarter_turns: {"enum": [0, 90, 180, 270]},
     values.probability: {"type": "number", "minimum": 0, "maximum": 1},
     values.boolean: {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": _YES_OR_NO}]},
     values.path: {"type": _TEXT, "minLength": 1},

@@ -161,6 +161,13 @@ def frames_of(value: str) -> tuple[int, int]:
     return count, of
 
 
+def quarter_turns(value: str) -> int:
+    """Return degrees of a turn that leaves a picture rectangular."""
+    if value.strip() not in {"0", "90", "180", "270"}:
+        raise ValueError(f"{value!r} is not one of 0, 90, 180, 270 (degrees clockwise)")
+    return int(value)
+
+
 def number(value: str) -> float:
     """Return a number with or without a point."""
     if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,9})?", value.strip()):
