@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from edgehome.budget import Budget, Measured, measured_of
-from edgehome.types import CameraState, Problem, Scores
+from edgehome.types import CameraState, Delegate, Problem, Scores
 
 MAX_BYTES = 192 * 1024
 SNAPSHOT_BYTES = 100_000
@@ -72,6 +72,8 @@ class Ready:
     degraded: Problem | None
     own_rate: float = 0.0
     """Frames a second that the model was trained at."""
+    delegate: str = Delegate.CPU
+    """What does the work: `types.Delegate.EDGETPU` or `CPU`."""
     budget: Budget | None = None
     """What was chosen for this board; `rate` is below its rate while the board is strained."""
     measured: Measured | None = None
@@ -180,6 +182,7 @@ def _ready(head: Mapping[str, Any]) -> Ready:
         runtime=_text(head["runtime"]),
         degraded=_problem(head["degraded"]) if head["degraded"] else None,
         own_rate=_number(head["own_rate"]),
+        delegate=Delegate(head["delegate"]),
         budget=_budget(head["budget"]) if head["budget"] else None,
         measured=measured_of(head["measured"]) if head["measured"] else None,
     )

@@ -56,7 +56,7 @@ class WorkerProcess:
                 [sys.executable, "-m", "edgehome.worker", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                env=_without_secrets(),
+                env=without_secrets(),
             )
         ours.setblocking(False)
         with contextlib.suppress(OSError):  # it may have died already: its exit tells why
@@ -146,7 +146,7 @@ class WorkerProcess:
         os.close(self.exit_descriptor)
 
 
-def _without_secrets() -> dict[str, str]:
+def without_secrets() -> dict[str, str]:
     """Return the environment for a process that must not find the broker's password."""
     private = {"CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
     kept = {name: value for name, value in os.environ.items() if name not in private}

@@ -158,6 +158,7 @@ def _ready(recognizer: Recognizer, plan: Plan, rate: float) -> Ready:
         runtime=recognizer.runtime,
         degraded=recognizer.degraded,
         own_rate=plan.own_rate,
+        delegate=recognizer.delegate,
         budget=plan.budget,
         measured=plan.measured,
     )

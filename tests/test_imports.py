@@ -73,6 +73,12 @@ ALLOWED = {
     },
     "edgehome.gate": {"edgehome.types", "edgehome.gate"},
     "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
+    "edgehome.workerproblems": {"edgehome.types", "edgehome.ladder"},
+    "edgehome.coral": {
+        "edgehome.types", "edgehome.config", "edgehome.errands", "edgehome.messages",
+        "edgehome.orders", "edgehome.process", "edgehome.recognizer.delegate",
+        "edgehome.recognizer.edgetpu",
+    },
     "edgehome.messages": {"edgehome.types", "edgehome.budget"},
     "edgehome.orders": {"edgehome.types", "edgehome.budget", "edgehome.messages"},
     "edgehome.boards": set(),

@@ -8,6 +8,7 @@ one operator runs on the CPU. Standard library only.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from edgehome.types import ModelError, Problem
@@ -89,6 +90,15 @@ def edgetpu_error(code: str, why: str) -> ModelError:
 def edgetpu_file(model: Path) -> Path:
     """Return where a model's form for an Edge TPU lies, as Google's compiler names it."""
     return model.with_name(f"{model.stem}_edgetpu.tflite")
+
+
+def has_form(model: Path) -> bool:
+    """Return whether a model's manifest names a form for an Edge TPU; reads that alone."""
+    try:
+        fields = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(fields, dict) and bool(fields.get("edgetpu"))
 
 
 def load_edgetpu(model: Path, manifest: Manifest) -> bytes:
