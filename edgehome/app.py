@@ -19,6 +19,7 @@ from edgehome.confinement import guard_supervisor
 from edgehome.controls import Controls, accepted
 from edgehome.delivery import Delivery
 from edgehome.filewatch import FileWatch
+from edgehome.governor import Governor
 from edgehome.health import Checkup, examine
 from edgehome.history import read_history
 from edgehome.homeassistant import Command
@@ -146,6 +147,7 @@ class App:
                 report=self.node.report,
                 clock=time.monotonic,
                 rest_s=self._rest_s,
+                governor=Governor(self.config, self.node.report, lasting.measurements),
             )
             yield Supervisor(
                 self.node,
@@ -199,6 +201,7 @@ class App:
         self._watch_health()
         self._checkup.turn()
         self.node.look_at(self._checkup.machine)
+        self._vision.heed(self._checkup.machine)
         if self._controls.turn():
             supervisor.keep_rules()
             supervisor.refresh()

@@ -53,9 +53,7 @@ def planned(settings: Settings, tell: Callable[[], None]) -> Plan:
     wishes = Wishes(manifest.rate, settings.threads, settings.rate)
     counts = counts_to_try(len(os.sched_getaffinity(0)), settings.threads)
     at = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    nothing = Measured(
-        manifest.sha256, runtime_version(), board_name(), settings.delegate, at, steps=()
-    )
+    nothing = Measured(manifest.sha256, runtime_version(), board_name(), at, steps=())
     kept = settings.measured
     before = kept if kept and kept.is_of(nothing) else nothing
     measured = before

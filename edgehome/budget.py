@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 SHARES = (1.0, 2 / 3, 1 / 2, 1 / 3)
@@ -27,7 +27,7 @@ MOST_STEPS = 16
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How long a step of one model takes on one board."""
+    """How long a step of one model takes on one board, on its CPU."""
 
     sha256: str
     """Of the model."""
@@ -35,8 +35,6 @@ class Measured:
     """Name and version of what runs it."""
     board: str
     """What the board calls itself, and its cores."""
-    delegate: str
-    """What the step ran on: a name of the accelerator, empty for the CPU."""
     at: str
     """Wall clock, ISO 8601 with zone."""
     steps: tuple[tuple[int, float], ...]
@@ -53,15 +51,14 @@ class Measured:
     def with_step(self, threads: int, step_ms: float) -> Measured:
         """Return it with one more count of threads measured."""
         steps = dict(self.steps) | {threads: round(step_ms, 3)}
-        what = (self.sha256, self.runtime, self.board, self.delegate)
-        return Measured(*what, self.at, tuple(sorted(steps.items())))
+        return replace(self, steps=tuple(sorted(steps.items())))
 
     def fields(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return asdict(self)
 
     def _what(self) -> tuple[str, ...]:
-        return (self.sha256, self.runtime, self.board, self.delegate)
+        return (self.sha256, self.runtime, self.board)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +143,7 @@ def slower(own_rate: float, rate: float) -> tuple[float, ...]:
 
 def measured_of(fields: Mapping[str, Any]) -> Measured:
     """Return a measurement from its JSON object; raises ValueError for what is none."""
-    names = ("sha256", "runtime", "board", "delegate", "at")
+    names = ("sha256", "runtime", "board", "at")
     try:
         texts = {name: fields[name] for name in names}
         steps = tuple((count, float(step_ms)) for count, step_ms in fields["steps"])

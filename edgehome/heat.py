@@ -11,7 +11,7 @@ https://www.raspberrypi.com/documentation/computers/raspberry-pi.html#frequency-
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum
 from math import inf
 
 HOT = 80.0
@@ -26,13 +26,13 @@ LONGEST_UP_S = 3600.0
 """What that can grow to."""
 
 
-class Pressure(Enum):
+class Pressure(IntEnum):
     """How the board is."""
 
-    EASE = auto()
-    MIDDLE = auto()
+    EASE = 0
+    MIDDLE = 1
     """Neither: things stay as they are."""
-    STRAIN = auto()
+    STRAIN = 2
 
 
 def heat(temperature: float | None, *, throttled: bool | None) -> Pressure:

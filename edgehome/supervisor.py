@@ -18,7 +18,7 @@ from edgehome.errands import Errands
 from edgehome.explain import explain_alert
 from edgehome.history import History
 from edgehome.homeassistant import Command
-from edgehome.messages import Ready, Snapshot
+from edgehome.messages import Paced, Ready, Snapshot
 from edgehome.node import Node, said
 from edgehome.rulememory import RuleMemory
 from edgehome.rules import Verdict
@@ -159,8 +159,12 @@ class Supervisor:
             elif isinstance(message, Ready):
                 logger.info("model %s on %s", message.sha256[:12], message.runtime)
                 self.node.model = message.sha256
+                self.node.run_at(message.rate, message.budget.threads if message.budget else None)
                 self.node.report("delegate", message.degraded)
                 self.node.report("labels", unknown_labels(self.node.config, message))
+                continue
+            elif isinstance(message, Paced):
+                self.node.run_at(message.rate)
                 continue
             elif isinstance(message, Snapshot):
                 self._show(message)

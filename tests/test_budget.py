@@ -32,7 +32,7 @@ TIMES = st.dictionaries(st.integers(1, 16), st.floats(0.01, 5000), min_size=1, m
 
 def measured(sha256: str = "ab", **steps: float) -> Measured:
     pairs = tuple((int(name.removeprefix("on_")), step_ms) for name, step_ms in steps.items())
-    return Measured(sha256, "ai-edge-litert 2.3.0", "Pi 4, 4 cores", "", AT, pairs)
+    return Measured(sha256, "ai-edge-litert 2.3.0", "Pi 4, 4 cores", AT, pairs)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_only_the_newest_measurements_are_kept(tmp_path: Path) -> None:
     assert [one.sha256 for one in kept.all()] == [str(number) for number in range(12, 20)]
 
 
-def test_a_measurement_is_one_of_this_model_runtime_board_and_accelerator() -> None:
+def test_a_measurement_is_one_of_this_model_runtime_and_board() -> None:
     one = measured("ab", on_1=50)
     assert one.is_of(measured("ab", on_2=10))
-    for field in ("sha256", "runtime", "board", "delegate"):
+    for field in ("sha256", "runtime", "board"):
         assert not one.is_of(measured_of(one.fields() | {field: "other"}))
 
 

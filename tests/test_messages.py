@@ -39,7 +39,7 @@ SCORES = Scores(
 )
 READY = Ready(LABELS, 5.0, "ab" * 32, "ai-edge-litert 2.3.0", Problem("a", "b.", "c."))
 NO_TROUBLE = Ready(("fall",), 5.0, "ab" * 32, "ai-edge-litert 2.3.0", None)
-MEASURED = Measured("ab" * 32, "x 1", "a board, 4 cores", "cpu", "2026", ((1, 50.5), (2, 30.0)))
+MEASURED = Measured("ab" * 32, "x 1", "a board, 4 cores", "2026", ((1, 50.5), (2, 30.0)))
 CHOSEN = replace(NO_TROUBLE, own_rate=5.0, budget=Budget(2, 5.0, 30.0), measured=MEASURED, rate=2.5)
 ROW = Probabilities(PLACES, array("f", SCORES.probabilities.values()))
 STILL = replace(

@@ -318,7 +318,7 @@ def test_a_worker_measures_anew_only_what_was_another_model_runtime_or_board(
     start: Callable[..., Heard], box_model: Path, clip: Path, other: str
 ) -> None:
     sha256 = file_sha256(box_model)
-    kept = Measured(sha256, installed_runtime(), board_name(), "cpu", "2026", ((1, 333.0),))
+    kept = Measured(sha256, installed_runtime(), board_name(), "2026", ((1, 333.0),))
     kept = replace(kept, **{other: "another"}) if other else kept
     heard = start(box_model, clip, measure=True, measured=kept)
     heard.until(lambda said: any(isinstance(m, Ready) for m in said))
