@@ -51,7 +51,7 @@ class TrialProcess:
             command(model, library),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
             env=without_secrets(),
         )
         self._until_s: float | None = None

@@ -12,7 +12,13 @@ from typing import Any, Self
 
 import pytest
 
-from edgehome.config.types import CameraConfig, Config, RecognizerConfig, RuntimeConfig
+from edgehome.config.types import (
+    CameraConfig,
+    Config,
+    MotionConfig,
+    RecognizerConfig,
+    RuntimeConfig,
+)
 from edgehome.errands import Errands
 from edgehome.messages import Ready
 from edgehome.quarantine import Quarantine
@@ -43,6 +49,8 @@ class Keeper:
         source: Path | str,
         clock: Callable[[], float] = time.monotonic,
         writer: FileWriter | None = None,
+        runtime: RuntimeConfig | None = None,
+        motion: MotionConfig | None = None,
         **more: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +68,8 @@ class Keeper:
             Config(
                 camera=CameraConfig(source=str(source)),
                 recognizer=RecognizerConfig(model=model),
-                runtime=RuntimeConfig(threads=1),
+                runtime=runtime or RuntimeConfig(threads=1),
+                motion=motion or MotionConfig(),
             ),
             selector=self._selector,
             errands=self.errands,

@@ -48,7 +48,7 @@ def probe(model: Path, library: str, timeout_s: float = TRIAL_S) -> Tried:
         command(model, library),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
     ) as child:
         try:
             said, _ = child.communicate(timeout=timeout_s)
@@ -61,14 +61,14 @@ def probe(model: Path, library: str, timeout_s: float = TRIAL_S) -> Tried:
 
 def heard(said: bytes, status: int | None) -> Tried:
     """Return what a trial's output and its exit status mean; None: it was ended for taking long."""
-    stage, answer = "starting", dict[str, Any]()
-    for line in said.splitlines():  # a library may print what it likes in between
+    stage, answer, other = "starting", dict[str, Any](), ""
+    for line in said.decode("utf-8", "replace").splitlines():
         try:
             words = json.loads(line)
             stage = words.pop("stage", stage)
             answer |= words
-        except (ValueError, AttributeError, TypeError):
-            continue
+        except (ValueError, AttributeError, TypeError):  # a library prints what it likes
+            other = line.strip() or other
     if status is None:
         return Tried(edgetpu_problem(HUNG, f"while {stage}"))
     if status < 0:
@@ -78,4 +78,5 @@ def heard(said: bytes, status: int | None) -> Tried:
         problem = answer.pop("problem")
         return Tried(Problem(*problem) if problem else None, **answer)
     except (KeyError, TypeError):
-        return Tried(edgetpu_problem(CRASHED, f"with status {status} while {stage}"))
+        why = f"with status {status} while {stage}: {other[-100:]}".rstrip(": ")
+        return Tried(edgetpu_problem(CRASHED, why))
