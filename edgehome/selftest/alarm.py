@@ -100,7 +100,7 @@ def raise_alert(config: Config, folder: Path) -> Raised:
     """Show a worker the act until a rule on it fires. Raises EdgehomeError if none does."""
     if player.LABEL not in (labels_of(config.recognizer.model) or ()):
         message = f"The model does not know `{player.LABEL}`, which the bundled pictures show."
-        raise EdgehomeError("label_unknown", message, "The model in the box does.")
+        raise EdgehomeError("unknown_label", message, "The model in the box does.")
     node = _node(config, folder)
     settings = replace(worker_settings(config, config.recognizer.model), shorter_s=(), ensemble=1)
     worker = player.spawn(settings, LEAD_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def add_selftest(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN
     selftest.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
     selftest.add_argument("--state", type=Path, default=state, help="(%(default)s)")
     selftest.add_argument(
-        "--minutes", type=_minutes, default=5.0, help="of work for heat and power (%(default)g)"
+        "--minutes", type=_minutes, help="of work for heat and power (5; with --quick 0.1)"
     )
     selftest.add_argument("--quick", action="store_true", help="half a minute in all")
     selftest.add_argument("--output", type=Path, default=FILE, help="(%(default)s)")
@@ -50,7 +51,9 @@ def _run(options: argparse.Namespace) -> int:
     from edgehome.selftest.running import QUICK, STOP, Plan, SelfTest
 
     config = required(options.config)
-    plan = QUICK if options.quick else Plan(load_s=options.minutes * 60)
+    plan = QUICK if options.quick else Plan(load_s=300)
+    if options.minutes:
+        plan = replace(plan, load_s=options.minutes * 60)
     credentials = options.config.resolve().parent
     test = SelfTest(config, plan, state=options.state, credentials=credentials, tell=_progress)
     if test.service:
