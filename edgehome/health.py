@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgehome.homeassistant import Release
+from edgehome.rollback import undone
 from edgehome.types import Problem
 
 SYSFS = Path("/sys")
@@ -51,7 +52,7 @@ class Machine:
 def examine(state: Path, sysfs: Path = SYSFS) -> Machine:
     """Return how the machine is; `state` is the node's state folder. Never raises."""
     bits = throttle_bits(sysfs)
-    problems = [*_throttling(bits or 0), *_disk(state)]
+    problems = [*_throttling(bits or 0), *_disk(state), *undone(state)]
     return Machine(
         temperature=temperature(sysfs),
         throttled=None if bits is None else bool(bits & 0xF),

@@ -124,7 +124,8 @@ ALLOWED = {
         "edgehome.labels", "edgehome.packs", "edgehome.sheet", "edgehome.junit",
         "edgehome.replay", "edgehome.ruletests",
     },
-    "edgehome.health": {"edgehome.types", "edgehome.homeassistant"},
+    "edgehome.health": {"edgehome.types", "edgehome.homeassistant", "edgehome.rollback"},
+    "edgehome.rollback": {"edgehome.types"},
     "edgehome.doctor": {"edgehome.types", "edgehome.health", "edgehome.doctor"},
     "edgehome.selftest": {
         "edgehome.types", "edgehome.messages", "edgehome.process", "edgehome.camera",
@@ -146,7 +147,7 @@ ALLOWED = {
 """A module or package and the modules of ours that it may import."""
 
 COMPOSERS = {
-    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.boardtrial", "edgehome.governor", "edgehome.node", "edgehome.worker",
+    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.boardtrial", "edgehome.governor", "edgehome.boardcommand", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
     "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.selftest.alarm", "edgehome.selftest.load", "edgehome.selftest.player",

@@ -58,9 +58,10 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 30
 class Machine:
     """One booted copy of a base; `with` boots it and powers it off."""
 
-    def __init__(self, base: Path, folder: Path) -> None:
+    def __init__(self, base: Path, folder: Path, wheels: Path) -> None:
+        """Take the base, where to put the copy, and the folder of wheels to show in /srv."""
         self.root = folder / "root"
-        self._base = base
+        self._base, self._wheels = base, wheels
         self._name = f"edgehome-{base.name}-{os.getpid()}"
         self._console = folder / "console.log"
         self._boot: subprocess.Popen[bytes] | None = None
@@ -72,7 +73,9 @@ class Machine:
             shutil.copy(CERTIFICATES, self.root / CERTIFICATES.relative_to("/"))
         with self._console.open("wb") as console:
             self._boot = subprocess.Popen(
-                [HERE / "boot.sh", self.root, self._name], stdout=console, stderr=console
+                [HERE / "boot.sh", self.root, self._name, self._wheels],
+                stdout=console,
+                stderr=console,
             )
         wait_until(self._find_init, f"an init process ({self._console})", BOOT_S)
         wait_until(self._is_up, f"the end of booting ({self._console})", BOOT_S)
