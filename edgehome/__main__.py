@@ -88,6 +88,7 @@ def _status(error: EdgehomeError) -> int:
 def _parser() -> Parser:
     from edgehome.checking import add_check
     from edgehome.explain import add_explain
+    from edgehome.look import add_look
     from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
     from edgehome.replay.command import add_replay
@@ -109,7 +110,8 @@ def _parser() -> Parser:
     add_check(commands, _default_config())
     add_replay(commands, _default_config())
     add_test_rules(commands)
-    add_measuring(commands, _default_config())
+    add_look(commands, _default_config())
+    add_measuring(commands, _default_config(), _state_folder())
     add_models(commands, _default_config())
     add_vocabulary(commands, _default_config())
     add_explain(commands, _state_folder())

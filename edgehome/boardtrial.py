@@ -21,9 +21,9 @@ from edgehome.boards import board_name
 from edgehome.budget import Budget, Measured, Wishes, choose, counts_to_try, missing
 from edgehome.orders import Settings
 from edgehome.recognizer.litert import runtime_version
-from edgehome.recognizer.manifest import read_manifest
+from edgehome.recognizer.manifest import named, read_manifest
 from edgehome.recognizer.recognizer import Recognizer
-from edgehome.types import Frame
+from edgehome.types import Frame, ModelError
 
 TRIAL_S = 10.0
 """Seconds that all of it may take; loading the model once more for each count of threads too."""
@@ -49,7 +49,10 @@ def planned(settings: Settings, tell: Callable[[], None]) -> Plan:
 
     `tell` is called before a measurement begins. Raises ModelError.
     """
-    manifest = read_manifest(Path(settings.model))
+    try:
+        manifest = read_manifest(Path(settings.model))
+    except ModelError as error:
+        raise named(Path(settings.model), error) from None
     wishes = Wishes(manifest.rate, settings.threads, settings.rate)
     counts = counts_to_try(len(os.sched_getaffinity(0)), settings.threads)
     at = datetime.now(UTC).astimezone().isoformat(timespec="seconds")

@@ -64,6 +64,10 @@ ALLOWED = {
         "edgehome.mqtt", "edgehome.delivery", "edgehome.backoff", "edgehome.broker",
     },
     "edgehome.camera": {"edgehome.types", "edgehome.camera"},
+    "edgehome.look": {
+        "edgehome.types", "edgehome.configfile", "edgehome.camera", "edgehome.privacy",
+        "edgehome.config",
+    },
     "edgehome.recognizer": {
         "edgehome.types", "edgehome.recognizer", "edgehome.heads.head", "edgehome.heads.names",
         "edgehome.heads.statistics",

@@ -110,6 +110,12 @@ def load_model(model: Path) -> tuple[Manifest, bytes]:
     return _without_manifest(model, data, sha256), data
 
 
+def named(model: Path, error: ModelError) -> ModelError:
+    """Return the error with the file's name in its message, where it is not there yet."""
+    code, message, remedy = error.problem.code, error.problem.message, error.problem.remedy
+    return error if model.name in message else ModelError(code, f"{model}: {message}", remedy)
+
+
 def _check_hash(model: Path, expected: str, actual: str) -> None:
     if expected != actual:
         raise ModelError(

@@ -27,7 +27,7 @@ from edgehome.recognizer.litert import (
     open_interpreter,
     runtime_version,
 )
-from edgehome.recognizer.manifest import Manifest, load_model
+from edgehome.recognizer.manifest import Manifest, load_model, named
 from edgehome.recognizer.member import Member
 from edgehome.recognizer.stream import StreamModel
 from edgehome.recognizer.tflite_file import TfliteFile
@@ -98,10 +98,7 @@ class Recognizer:
         try:
             self._load()
         except ModelError as error:
-            code, message, remedy = error.problem.code, error.problem.message, error.problem.remedy
-            if self._path.name in message:
-                raise
-            raise ModelError(code, f"{self._path}: {message}", remedy) from error
+            raise named(self._path, error) from None
         self.reset()
         return self
 
