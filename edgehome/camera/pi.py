@@ -152,7 +152,8 @@ class PiCamera:
                 shape = mode["size"]
                 sensor = {"output_size": shape, "bit_depth": mode["bit_depth"]}
         small, large = self._streams(shape, cropped="ScalerCrop" in known)
-        upside_down = self._turns == 2
+        # Of a Pi's sensor only: libcamera's virtual camera says that it turns, and does not.
+        upside_down = self._turns == 2 and "ScalerCrop" in known
         configuration = self._picamera.create_video_configuration(
             main=large if self._longer else small,
             lores=small if self._longer else None,
