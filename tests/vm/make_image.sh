@@ -36,7 +36,7 @@ exec chroot "$0" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /srv/edgehome/install.sh
 edgehome models import /srv/google.tflite --to /etc/edgehome/models >/dev/null
 /usr/bin/python3 /srv/edgehome/tests/pi/make_pictures.py \
-    /srv/edgehome/models/clips/porch-day-walk.mp4 /usr/local/share/camera-pictures 2.5
+    /srv/edgehome/models/clips/porch-day-walk.mp4 /usr/local/share/camera-pictures 1.25
 systemctl enable --quiet scenario mosquitto
 systemctl disable --quiet edgehome"
 ' "$root"

@@ -23,7 +23,6 @@ pytestmark = [
 MB = 1e6
 LIMIT_S = 1200.0
 Facts = dict[str, Any]
-LOSSES = {"camera_missing", "camera_timeout", "worker_hung"}
 
 
 @pytest.fixture(scope="session")
@@ -67,11 +66,10 @@ def test_on_a_machine_of_512_mb_an_alert_arrives_within_the_units_memory(
 
 
 @pytest.mark.parametrize("setup", ["box", "pictures", "imported"])
-def test_a_machine_that_is_too_slow_keeps_watching(small: Facts, setup: str) -> None:
+def test_a_machine_that_is_far_too_slow_goes_on_watching(small: Facts, setup: str) -> None:
     heartbeat = small[setup]["heartbeat"]
     assert heartbeat["frames"] > 10
     assert heartbeat["frame_age_s"] <= 5
-    assert heartbeat["worker_restarts"] == 0
 
 
 CAMERA = ("/dev/video0", "/dev/media0", "/dev/dma_heap/system", "/dev/dma_heap/vidbuf_cached")
@@ -142,14 +140,21 @@ def test_a_usb_camera_that_is_open_already_is_busy(usb: Facts) -> None:
     assert "fuser" in remedy
 
 
-def test_a_camera_that_is_pulled_out_is_told_within_5_s(usb: Facts) -> None:
-    assert set(usb["lost"]) & LOSSES
-    assert usb["lost_s"] <= 5
-    assert usb["availability"] == "online"
-    assert set(usb["later"]) & LOSSES
+@pytest.mark.parametrize(("loss", "code"), [("pulled", "missing"), ("stalled", "timeout")])
+def test_a_usb_camera_that_is_lost_is_found_within_5_s_and_told(
+    usb: Facts, loss: str, code: str
+) -> None:
+    found = usb[loss]
+    assert 0 < found["found_s"] <= 5
+    assert found["lost"] == [f"camera_{code}"]
+    assert found["state"]["problem"] == "ON"
+    assert found["availability"] == "online"
+    # To the home it takes as long again at most: the one that looks is emulated too.
+    assert found["told_s"] <= 15
 
 
-def test_a_camera_that_is_put_back_is_used_again_by_itself(usb: Facts) -> None:
-    assert usb["back"]
-    alert, _ = usb["alert_again"]
-    assert alert["label"] == "person"
+@pytest.mark.parametrize("loss", ["pulled", "stalled"])
+def test_a_usb_camera_that_comes_back_is_used_again_by_itself(usb: Facts, loss: str) -> None:
+    # 15 s, and what it takes this emulated machine to start a node until its first frame.
+    assert usb[loss]["back"]
+    assert usb[loss]["back_s"] <= 15 + usb["ready_s"]

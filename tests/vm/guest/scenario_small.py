@@ -38,6 +38,18 @@ rules:
 """
 
 
+def fresh(told: Path, rule: str) -> list[dict[str, object]]:
+    """Return the alerts of a rule that were raised since the listener came."""
+    alerts = [json.loads(line) for line in told.read_text().splitlines() if line.endswith("}")]
+    return [alert for alert in alerts if alert["rule"] == rule and not alert["replay"]]
+
+
+def sees() -> bool:
+    """Say whether frames come."""
+    age_s = (heard("heartbeat", 35) or {}).get("frame_age_s")
+    return age_s is not None and age_s <= 5
+
+
 def watch(config: str, rule: str) -> dict[str, object]:
     """Let the node watch with a configuration, and return what came of it and what it took."""
     configure(config)
@@ -47,15 +59,16 @@ def watch(config: str, rule: str) -> dict[str, object]:
     command = ["mosquitto_sub", "-t", f"{BASE}/alert", "-q", "1"]
     with told.open("w") as file, subprocess.Popen(command, stdout=file) as home:
         ready_s = start()
-        _, alert_s = until(lambda: rule in told.read_text(), f"an alert of {rule}", 240)
+        _, alert_s = until(lambda: fresh(told, rule), f"an alert of {rule}", 240)
         time.sleep(WATCHED_S)
+        _, slow_s = until(sees, "frames", 120)
         home.terminate()
-    alerts = [json.loads(line) for line in told.read_text().splitlines()]
     found = {
         "check": checked.stdout + checked.stderr,
         "ready_s": ready_s,
-        "alert": alerts[0] if alerts else None,
+        "alert": next(iter(fresh(told, rule)), None),
         "alert_s": alert_s,
+        "slow_s": slow_s,
         "memory": memory(),
         "events": events(),
         "heartbeat": heard("heartbeat", 40),

@@ -97,13 +97,16 @@ class UsbCamera:
     def __init__(self, pictures: Sequence[bytes]) -> None:
         self._pictures = pictures
         self._socket: socket.socket | None = None
+        self.sends = threading.Event()
+        """Cleared: the camera is there and sends nothing."""
+        self.sends.set()
 
     def plug(self) -> None:
         """Put the camera in; the kernel asks it what it is from now on."""
         self._socket, theirs = socket.socketpair()
         with theirs:
             (CONTROLLER / "attach").write_text(f"{PORT} {theirs.fileno()} {DEVICE} {HIGH_SPEED}")
-        session = _Session(self._socket, self._pictures)
+        session = _Session(self._socket, self._pictures, self.sends)
         for work in (session.listen, session.stream):
             threading.Thread(target=work, daemon=True).start()
 
@@ -117,8 +120,11 @@ class UsbCamera:
 class _Session:
     """The camera from being put in to being pulled out."""
 
-    def __init__(self, channel: socket.socket, pictures: Sequence[bytes]) -> None:
+    def __init__(
+        self, channel: socket.socket, pictures: Sequence[bytes], sends: threading.Event
+    ) -> None:
         self._channel = channel
+        self._sends = sends
         self._payloads = _payloads(pictures)
         self._waiting: deque[tuple[int, int]] = deque()
         """Number and length of what the kernel asked the stream for."""
@@ -140,6 +146,7 @@ class _Session:
         """Send a picture each period, in pieces as they are asked for."""
         due_s = time.monotonic()
         while piece := self._next_asked():
+            self._sends.wait()
             number, length = piece
             last, payload = next(self._payloads)
             try:
