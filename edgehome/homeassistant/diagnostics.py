@@ -35,13 +35,8 @@ _COUNTERS: dict[str, Component] = {
         "sug_dsp_prc": 0,
         **MEASUREMENT,
     },
-    "rate": {
-        "name": "Chosen frame rate",
-        "unit_of_meas": "fps",
-        "sug_dsp_prc": 1,
-        **MEASUREMENT,
-    },
-    "threads": {"name": "Threads", "ic": "mdi:cpu-64-bit", **MEASUREMENT},
+    "rate": {"name": "Chosen rate", "unit_of_meas": "fps"},
+    "threads": {"name": "Threads"},
     "frame_age_s": {
         "name": "Last frame age",
         "dev_cla": "duration",
