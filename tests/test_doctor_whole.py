@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 from broker import PASSWORD, USER, Broker
 from command_line import edgehome
 
+from edgehome.boards import board_name, installed_runtime
+from edgehome.budget import Measured
+from edgehome.config.types import Config, RecognizerConfig
 from edgehome.doctor import Finding, node, render
 from edgehome.doctor.access import Holder
+from edgehome.lasting import kept_measurements
 from edgehome.types import Problem
 
 MOST_S = 30.0
@@ -98,6 +103,24 @@ def test_a_self_test_that_takes_too_long_is_not_called_bad(
     (finding,) = node.self_test(box_model)
     assert finding.state == "unknown"
     assert "edgehome bench --selftest" in finding.remedy
+
+
+@pytest.mark.parametrize(("step_ms", "state"), [(40.0, "good"), (900.0, "poor")])
+def test_a_board_that_was_found_too_slow_for_the_model_is_told(
+    tmp_path: Path, box_model: Path, step_ms: float, state: str
+) -> None:
+    config = Config(recognizer=RecognizerConfig(model=box_model))
+    (unknown,) = node.budget(config, tmp_path)
+    assert "not measured on this board yet" in unknown.message
+    sha256 = hashlib.sha256(box_model.read_bytes()).hexdigest()
+    steps = tuple((count, step_ms) for count in (1, 2, 4, 8, 16))
+    at = "2026-01-01T00:00:00+00:00"
+    measured = Measured(sha256, installed_runtime(), board_name(), "", at, steps)
+    kept_measurements(tmp_path).keep(measured)
+    (finding,) = node.budget(config, tmp_path)
+    assert finding.state == state
+    assert f"{step_ms:.1f} ms" in finding.message
+    assert bool(finding.remedy) is (state == "poor")
 
 
 def test_a_finding_reads_as_a_line_with_its_remedy_below() -> None:

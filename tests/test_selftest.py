@@ -70,8 +70,8 @@ def test_an_act_becomes_an_alert_at_the_broker_and_nobody_is_alarmed(report: Pat
 def test_the_report_holds_nothing_personal(report: Path) -> None:
     text = report.read_text()
     personal = {
-        PASSWORD, f'"{USER}"', os.uname().nodename, "127.0.0.1", str(report.parent), "room-day-walk",
-        "config.yaml", "/root", "/home",
+        PASSWORD, f'"{USER}"', os.uname().nodename, "127.0.0.1", str(report.parent), "/root",
+        "room-day-walk", "config.yaml", "/home",
     }  # fmt: skip
     machine = Path("/etc/machine-id")
     personal |= {machine.read_text().strip()[:8]} if machine.exists() else set()
@@ -128,8 +128,8 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, box_model: Path, rendere
     file, log = tmp_path / "report.json", tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgehome", "selftest", "--quick", "--minutes", "30", "-c", config,
-             "--state", tmp_path, "--output", file],
+            [sys.executable, "-m", "edgehome", "selftest", "--quick", "--minutes", "30",
+             "-c", config, "--state", tmp_path, "--output", file],
             stdout=output, stderr=output, cwd=ROOT,
         )  # fmt: skip
     wait_for(lambda: "measuring: load" in log.read_text(), 180, "it never came to the load")

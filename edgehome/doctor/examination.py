@@ -1,7 +1,7 @@
 """The order of the checks: first what is most often the matter, and nothing twice.
 
-What takes long is begun first, side by side, and told in its turn; every trial ends by itself, so
-that the whole ends within half a minute.
+What takes long is begun first, side by side, and told in its turn; every trial ends by itself. The
+whole takes seconds; where the camera stack is slow to load, as long as a worker may take to start.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def examine(config_file: Path, state: Path) -> Iterator[Finding]:
         yield from disk(ROOT, state)
         yield node.clock()
         yield node.model_file(known)
+        yield from node.budget(known, state)
         yield from chain(self_test(), walls(), home())
 
 

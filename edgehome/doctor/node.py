@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgehome import broker
+from edgehome import boardcommand, broker
 from edgehome.app import machine_id
 from edgehome.camera.address import without_password
 from edgehome.config.types import Config, MqttConfig
@@ -28,9 +28,10 @@ from edgehome.labels import labels_of
 from edgehome.messages import Failure, Message, MessageError, Ready
 from edgehome.models.selftest import self_test_apart
 from edgehome.process import WorkerProcess
+from edgehome.recognizer.edgetpu import has_form
 from edgehome.recognizer.manifest import read_manifest
 from edgehome.settings import worker_settings
-from edgehome.types import ModelError, Problem, Scores
+from edgehome.types import Delegate, ModelError, Problem, Scores
 
 WORKER_S = 60.0
 """Seconds until the worker must have given a frame or a reason; the ladder gives it as many."""
@@ -60,6 +61,19 @@ def model_file(config: Config) -> Finding:
         return Finding("model", "good", f"{message}, as it should be")
     remedy = "Put a manifest beside it, docs/reference/models.md."
     return Finding("model", "poor", f"{message}, which nothing vouches for", remedy)
+
+
+def budget(config: Config, state: Path) -> Iterator[Finding]:
+    """Yield what the board was found good for, and whether that is enough."""
+    try:
+        known = boardcommand.known(config, state)
+    except (ModelError, OSError):
+        return
+    if known.budget.keeps_up:
+        yield Finding("budget", "good", str(known))
+    else:
+        remedy = "Use a smaller model, more threads (runtime.threads) or a lower runtime.rate."
+        yield Finding("budget", "poor", f"The board is too slow for the model: {known}", remedy)
 
 
 def self_test(model: Path) -> Iterator[Finding]:
@@ -124,9 +138,11 @@ def camera_failure(problem: Problem, holders: Sequence[Holder]) -> Finding:
 
 
 def _delegate(config: Config, ready: Ready) -> str:
-    if config.runtime.delegate == "cpu":
+    if config.runtime.delegate is Delegate.CPU:
         return "none: runtime.delegate is cpu"
-    return ready.runtime
+    if not has_form(config.recognizer.model):
+        return "none: the model has no form for an Edge TPU"
+    return f"as runtime.delegate says, {config.runtime.delegate}: {ready.runtime}"
 
 
 def worker_walls(config: Config, credential: Path) -> Finding:
