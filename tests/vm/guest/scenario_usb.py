@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
-from guest import configure, end, heard, journal, problems, report, run, start, until, worker
+from guest import configure, end, heard, journal, probe, problems, report, run, start, until, worker
 from PIL import Image
-from usb_camera import HEIGHT, WIDTH, UsbCamera
+from usb_camera import CONTROLLER, HEIGHT, WIDTH, UsbCamera
 
 CLIP = "/srv/edgehome/models/clips/porch-day-walk.mp4"
 DEVICE = Path("/dev/video0")
@@ -32,6 +32,24 @@ try:
 except CameraError as error:
     print(error.problem.code, "|", error.problem.message, "|", error.problem.remedy)
 """
+
+LISTED = """
+from pathlib import Path
+from edgehome.confinement import confine
+print("walls", confine(Path("/etc/edgehome/models/edgehome-a0.tflite"), "pi"))
+import libcamera
+print("cameras", [camera.id for camera in libcamera.CameraManager.singleton().cameras])
+"""
+
+
+def firmware_node() -> None:
+    """Give the USB controller what libcamera wants to name a camera by, and software has not."""
+    stand_in = Path("/run/platform")
+    (stand_in / "firmware_node").mkdir(parents=True)
+    (stand_in / "firmware_node" / "path").write_text("\\_SB_.VHCI")
+    (stand_in / CONTROLLER.name).mkdir()
+    run("mount", "--rbind", str(CONTROLLER), str(stand_in / CONTROLLER.name))
+    run("mount", "--rbind", str(stand_in), str(CONTROLLER.parent))
 
 
 def pictures() -> list[bytes]:
@@ -86,6 +104,8 @@ camera.plug()
 report(plugged=until(DEVICE.exists, "a video device", 60), dmesg=run("dmesg").stdout[-1500:])
 run("udevadm", "settle")
 report(devices=run("sh", "-c", "ls -l /dev/video* /dev/media*").stdout)
+firmware_node()
+report(listed=probe(LISTED, settings="Environment=LIBCAMERA_LOG_LEVELS=*:DEBUG"))
 
 configure(WATCH % DEVICE)
 report(ready_s=start())
