@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgehome.camera.exposure import SETTLE_S, Exposure
+from edgehome.gate.gate import Gate
+from edgehome.types import Frame
 
 SPEED = 0.15
 """The share of the way that libcamera's controller goes each frame, as in imx708.json."""
@@ -76,6 +80,33 @@ def test_somebody_who_walks_in_does_not(brighter: float) -> None:
 def test_light_that_flickers_for_ever_does_not_blind_for_ever() -> None:
     frames = [{"ExposureTime": 1000 * (1 + number % 2), "AnalogueGain": 1} for number in range(100)]
     said = told(lit(), iter(frames))
-    assert 0 < sum(said)
+    assert sum(said) > 0
     longest = max(len(run) for run in "".join("y" if each else "n" for each in said).split("y"))
     assert longest * FRAME_S <= SETTLE_S
+
+
+def lamp(told_settled: bool) -> list[tuple[float, bool]]:
+    """Return motion and stillness while a lamp goes on that the camera takes a second to follow."""
+    random = np.random.default_rng(5)
+    room = random.uniform(5, 90, (43, 43, 1)).repeat(4, axis=0).repeat(4, axis=1)
+    gate = Gate(hold=5)
+    looks = []
+    for number in range(60):
+        light = 1.0 if number < 30 else 1 + 11 * 0.55 ** (number - 30)
+        image = (room * light + random.normal(0, 1, (172, 172, 3))).clip(0, 255).astype(np.uint8)
+        settled = not told_settled or not 30 <= number < 38
+        frame = Frame(number * 0.2, datetime(2026, 1, 2, tzinfo=UTC), image, settled=settled)
+        look = gate.look(frame)
+        looks.append((look.motion, look.still))
+    return looks
+
+
+def test_a_lamp_that_blinds_the_camera_is_no_motion_where_the_camera_tells_of_its_exposure() -> (
+    None
+):
+    assert max(motion for motion, _ in lamp(told_settled=False)[30:]) > 0.01
+    looks = lamp(told_settled=True)
+    assert max(motion for motion, _ in looks[30:]) < 0.01
+    assert looks[29][1]
+    assert not any(still for _, still in looks[30:38])  # the model looks for itself
+    assert looks[-1][1]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from edgehome.camera import open_camera
+from edgehome.camera import open_camera, pi_errors
 from edgehome.camera.pi_modes import (
     coding,
     enlarged,
@@ -160,6 +161,59 @@ def test_without_picamera2_the_remedy_names_the_package(monkeypatch: pytest.Monk
     assert caught.value.problem.code == "picamera2_missing"
     assert "python3-picamera2" in caught.value.problem.remedy
     assert "--system-site-packages" in caught.value.problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "installed", "code", "words"),
+    [
+        (ModuleNotFoundError("No module named 'picamera2'", name="picamera2"), "picamera2",
+         "picamera2_missing", "does not see it"),
+        (ModuleNotFoundError("No module named 'libcamera'", name="libcamera"), "libcamera",
+         "libcamera_missing", "does not see it"),
+        (ModuleNotFoundError("No module named 'libcamera'", name="libcamera"), "",
+         "libcamera_missing", "libcamera's part for Python"),
+        (ImportError("cannot import", name="libcamera._libcamera"), "",
+         "libcamera_missing", "libcamera's part for Python"),
+        (ModuleNotFoundError("No module named 'pidng'", name="pidng"), "picamera2",
+         "picamera2_missing", "pidng"),
+        (ValueError("numpy.dtype size changed, may indicate binary incompatibility"), "picamera2",
+         "picamera2_numpy", "does not fit this numpy"),
+        (ImportError("numpy.core.multiarray failed to import"), "picamera2",
+         "picamera2_numpy", "does not fit this numpy"),
+    ],
+)  # fmt: skip
+def test_each_way_in_which_it_cannot_be_imported_has_its_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: Exception,
+    installed: str,
+    code: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(pi_errors, "SYSTEM_PACKAGES", tmp_path)
+    if installed:
+        (tmp_path / installed).mkdir()
+    problem = pi_errors.unimportable(error).problem
+    assert problem.code == code
+    assert words in problem.message
+    assert problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [(False, "not in the group video"), (True, "although this user is in the group video")],
+)
+def test_nodes_that_may_not_be_opened_are_told_and_not_taken_for_no_camera(
+    monkeypatch: pytest.MonkeyPatch, member: bool, words: str
+) -> None:
+    """libcamera passes over what it may not open, and lists no camera then."""
+    monkeypatch.setattr(pi_errors, "forbidden_nodes", lambda: iter([Path("/dev/media0")]))
+    monkeypatch.setattr(pi_errors, "in_group", lambda _name: member)
+    problem = pi_errors.explained(RuntimeError("No camera number 0 found")).problem
+    assert problem.code == "camera_denied"
+    assert words in problem.message
+    assert "/dev/media0" in problem.message
+    assert ("usermod" in problem.remedy) is not member
 
 
 MAXIMUM = (16, 24, 3280, 2464)
