@@ -115,7 +115,9 @@ def test_a_board_that_was_found_too_slow_for_the_model_is_told(
     sha256 = hashlib.sha256(box_model.read_bytes()).hexdigest()
     steps = tuple((count, step_ms) for count in (1, 2, 4, 8, 16))
     at = "2026-01-01T00:00:00+00:00"
-    measured = Measured(sha256, installed_runtime(), board_name(), "", at, steps)
+    measured = Measured(
+        sha256=sha256, runtime=installed_runtime(), board=board_name(), at=at, steps=steps
+    )
     kept_measurements(tmp_path).keep(measured)
     (finding,) = node.budget(config, tmp_path)
     assert finding.state == state
