@@ -73,6 +73,10 @@ ALLOWED = {
         "edgehome.types", "edgehome.recognizer", "edgehome.heads.head", "edgehome.heads.names",
         "edgehome.heads.statistics",
     },
+    "edgehome.doctor.accelerator": {
+        "edgehome.types", "edgehome.config", "edgehome.messages", "edgehome.doctor",
+        "edgehome.recognizer.delegate", "edgehome.recognizer.edgetpu",
+    },
     "edgehome.recognizer.trial": {
         "edgehome.types", "edgehome.recognizer", "edgehome.confinement",
     },

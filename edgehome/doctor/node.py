@@ -21,6 +21,7 @@ from edgehome.camera.address import without_password
 from edgehome.config.types import Config, MqttConfig
 from edgehome.confinement import is_network, tried
 from edgehome.delivery.greeting import greet, mode_in
+from edgehome.doctor import accelerator
 from edgehome.doctor.access import Holder
 from edgehome.doctor.finding import Finding, bad
 from edgehome.homeassistant import Topics, device_identity
@@ -28,10 +29,9 @@ from edgehome.labels import labels_of
 from edgehome.messages import Failure, Message, MessageError, Ready
 from edgehome.models.selftest import self_test_apart
 from edgehome.process import WorkerProcess
-from edgehome.recognizer.edgetpu import has_form
 from edgehome.recognizer.manifest import read_manifest
 from edgehome.settings import worker_settings
-from edgehome.types import Delegate, ModelError, Problem, Scores
+from edgehome.types import ModelError, Problem, Scores
 
 WORKER_S = 60.0
 """Seconds until the worker must have given a frame or a reason; the ladder gives it as many."""
@@ -111,10 +111,11 @@ def vision(config: Config, holders: Sequence[Holder]) -> Iterator[Finding]:
         yield bad("runtime", problem)
         return
     yield Finding("runtime", "good", ready.runtime)
-    if ready.degraded:
-        yield Finding("delegate", "poor", ready.degraded.message, ready.degraded.remedy)
-    else:
-        yield Finding("delegate", "good", _delegate(config, ready))
+    served = any(holder.ours for holder in holders)
+    found = accelerator.delegate(config, ready, served=served)
+    yield found
+    if ready.degraded and ready.degraded.message != found.message:  # a head
+        yield Finding("model", "poor", ready.degraded.message, ready.degraded.remedy)
     if any(isinstance(message, Scores) for message in heard):
         yield Finding("camera", "good", f"{without_password(config.camera.source)} gives frames")
         return
@@ -135,14 +136,6 @@ def camera_failure(problem: Problem, holders: Sequence[Holder]) -> Finding:
         return Finding("camera", "good", "the service has it; `service` above says how it does")
     remedy = f"As root, doctor can say by whom: sudo edgehome doctor. {problem.remedy}"
     return Finding("camera", "poor", problem.message, remedy)
-
-
-def _delegate(config: Config, ready: Ready) -> str:
-    if config.runtime.delegate is Delegate.CPU:
-        return "none: runtime.delegate is cpu"
-    if not has_form(config.recognizer.model):
-        return "none: the model has no form for an Edge TPU"
-    return f"as runtime.delegate says, {config.runtime.delegate}: {ready.runtime}"
 
 
 def worker_walls(config: Config, credential: Path) -> Finding:
