@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 from small_system import FIRST, SmallSystem, distinct
 
+from edgehome.outbox import Outbox
+from edgehome.statefile import StateFile
+
 NEW = "0.2.0-20261123T010203Z"
-EVERY = 1 if "EDGEHOME_TEST_SYSTEM" in os.environ else 9
-"""One step in so many is tried: all of them take minutes."""
+EVERY = (
+    1 if "EDGEHOME_TEST_LONG" in os.environ else 4 if "EDGEHOME_TEST_SYSTEM" in os.environ else 9
+)
+"""One step in so many is tried: all of them take three minutes of computing."""
 
 
 def on_trial(folder: Path, fate: str) -> SmallSystem:
@@ -127,6 +133,32 @@ def test_who_asks_for_it_gets_the_release_before_and_no_problem(tmp_path: Path) 
     told = system.trial().stdout
     assert "no release before it" in told
     assert assert_consistent(system) == FIRST
+
+
+def test_a_release_starts_with_an_outbox_of_a_newer_kind_and_keeps_its_alerts(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path) as outbox:
+        for number in range(3):
+            outbox.append(f"a{number}", b"{}", 1000.0 + number)
+    with sqlite3.connect(path) as newer:
+        newer.execute("ALTER TABLE alerts ADD COLUMN picture BLOB")
+        newer.execute("CREATE TABLE pictures (name TEXT)")
+        newer.execute("PRAGMA user_version = 3")
+    newer.close()
+    with Outbox(path) as outbox:
+        assert [entry.id for entry in outbox.pending()] == ["a0", "a1", "a2"]
+        assert outbox.append("a3", b"{}", 1003.0)
+
+
+def test_a_release_takes_what_it_knows_from_a_newer_state_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text('{"mode": "night", "of_tomorrow": {"x": [1]}, "armed": "of another type"}')
+    memory = StateFile(path)
+    memory.load()
+    assert memory.get("mode", "") == "night"
+    assert memory.get("armed", True) is True
 
 
 @pytest.mark.parametrize(("fate", "stays"), [("active", NEW), ("crash", FIRST)])
