@@ -129,7 +129,8 @@ def test_a_slow_consumer_gets_a_new_frame_and_the_others_are_counted() -> None:
         frame = next(stream)
         came = (time.monotonic() - began_s) * FPS
         assert time.monotonic() - frame.time_s < 0.6
-        assert 0.7 * came <= camera.skipped - before <= came + 5
+        # The library that paces the camera lets it catch up on a second, after its start too.
+        assert 0.7 * came <= camera.skipped - before <= came + FPS + 5
 
 
 def test_a_camera_that_hangs_is_told_and_can_be_left_when_it_comes_back() -> None:
