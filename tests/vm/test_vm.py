@@ -127,6 +127,13 @@ def test_a_worker_that_leaks_is_killed_alone_and_another_one_comes(walls: Facts)
     assert str(walls["leaked"]) not in walls["after"]
 
 
+def test_behind_unit_and_walls_libcamera_finds_and_opens_a_real_camera(usb: Facts) -> None:
+    assert "walls True" in usb["listed"]
+    assert "Successful match for media device" in usb["listed"]
+    cameras = usb["listed"].rpartition("cameras ")[2]
+    assert "VHCI" in cameras, usb["listed"]
+
+
 def test_a_usb_camera_is_seen_and_an_alert_arrives(usb: Facts) -> None:
     alert, _ = usb["alert"]
     assert alert["label"] == "person"
