@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -30,7 +31,8 @@ from edgehome.orders import Settings
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import file_sha256
 from edgehome.settings import worker_settings
-from edgehome.types import Scores
+from edgehome.types import CameraError, Scores
+from edgehome.worker import told
 
 ROOT = Path(__file__).resolve().parents[1]
 RSS_MB = 120
@@ -370,3 +372,24 @@ def test_a_worker_changes_its_rate_without_a_restart(
 
 def gaps(scores: list[Scores]) -> list[float]:
     return [after.time_s - before.time_s for before, after in pairwise(scores)]
+
+
+def test_why_a_worker_ends_is_said_before_the_camera_is_left() -> None:
+    """To leave a camera whose driver hangs may take for ever."""
+    happened: list[str] = []
+
+    @contextmanager
+    def camera() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            happened.append("left")
+
+    def send(message: Message) -> None:
+        assert isinstance(message, Failure)
+        happened.append(message.problem.code)
+
+    with pytest.raises(SystemExit) as ended, told(send), camera(), told(send):
+        raise CameraError("camera_timeout", "It is silent.", "Wait.")
+    assert happened == ["camera_timeout", "left"]
+    assert ended.value.code == 1
