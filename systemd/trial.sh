@@ -187,7 +187,9 @@ watch() {
         elif ((unit[NRestarts] >= bad_ends)); then
             fail "it ended unexpectedly $bad_ends times"
         elif [[ ${unit[ActiveState]} == inactive ]]; then
-            began_s=$now_s since_s='' # somebody stopped it
+            since_s='' # somebody stopped it: that says nothing
+            sleep 10
+            began_s=$(uptime_s)
             continue
         elif [[ ${unit[ActiveState]} == @(active|reloading) ]]; then
             if [[ -z $since_s || $run != "${unit[InvocationID]}" ]]; then
@@ -227,6 +229,10 @@ run_trial() {
 }
 
 case ${1:-} in
-take) take "$2" ;; # where no systemd runs
+take) # where no systemd runs, and so no trial
+    new=$2 previous=''
+    take "$new"
+    remove_others
+    ;;
 *) run_trial ;;
 esac

@@ -41,7 +41,11 @@ class Home:
     def await_alert(self, timeout_s: float = 60) -> dict[str, Any]:
         """Return the next alert that comes from now on."""
         before = len(self.alerts())
-        wait_until(lambda: len(self.alerts()) > before, "a new alert", timeout_s)
+        try:
+            wait_until(lambda: len(self.alerts()) > before, "a new alert", timeout_s)
+        except AssertionError:
+            print(self.machine.journal()[-4000:])
+            raise
         return self.alerts()[-1]
 
     def problems(self) -> list[str]:
