@@ -26,6 +26,8 @@ SIZE = 64
 RATE = 5.0
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200)}
 SOURCES = ["replay", "file as a camera", "rtsp", "pi"]
+if os.environ.get("EDGEHOME_VIRTUAL_CAMERA"):
+    SOURCES = ["pi"]  # in the camera root; the others run outside
 
 
 @dataclass

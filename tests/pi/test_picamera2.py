@@ -29,7 +29,7 @@ def root() -> Path:
 
 @pytest.mark.parametrize(
     ("tests", "least"),
-    [("tests/pi/in_the_root.py", 10), ("tests/test_camera_contract.py", 30)],
+    [("tests/pi/in_the_root.py", 10), ("tests/test_camera_contract.py", 26)],
 )
 def test_the_camera_works_on_the_real_picamera2(root: Path, tests: str, least: int) -> None:
     done = in_root(
