@@ -17,8 +17,11 @@ OWNERS = {
     "libcamera": {"edgehome.camera.pi"},
     "av": {"edgehome.camera.video", "edgehome.camera.scale"},
     "PIL": {"edgehome.camera.pi"},
-    "ai_edge_litert": {"edgehome.recognizer.litert", "edgehome.movinet.graph",
-                       "edgehome.movinet.edgetpu_rules"},
+    "ai_edge_litert": {
+        "edgehome.recognizer.litert",
+        "edgehome.movinet.graph",
+        "edgehome.movinet.edgetpu_rules",
+    },
     "flatbuffers": {"edgehome.movinet.graph"},
     "tflite_runtime": {"edgehome.recognizer.litert"},
     "paho": {"edgehome.mqtt"},

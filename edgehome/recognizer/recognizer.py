@@ -230,10 +230,12 @@ class Recognizer:
             compiled = read_interface(graph)
             if not compiled.stands_for(interface):
                 raise edgetpu_error(FILE, "it takes or gives something else than the model")
-            self.degraded = probe(self._path, self._library).problem
+            found = probe(self._path, self._library)
+            self.degraded = found.problem
             if not self.degraded:
                 models = [self._opened(data, graph, compiled) for _ in range(self._size)]
                 self.delegate = Delegate.EDGETPU
+                _log.info("an Edge TPU does the work, %g ms a frame", found.edgetpu_ms)
                 return models
         except ModelError as error:
             self.degraded = error.problem
