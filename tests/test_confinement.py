@@ -157,6 +157,32 @@ said["by a link in /proc"] = error_of(lambda: Path(f"/proc/self/root{secret}").r
 
 
 @confined_here
+@needs_landlock
+def test_a_device_that_comes_after_the_walls_is_missing_and_not_forbidden(tmp_path: Path) -> None:
+    late = tmp_path / "video0"  # the walls know what is there when they go up
+    said = inside(
+        """
+maker.communicate(b"now")
+from edgehome.camera.video import Decoder, explained
+from edgehome.types import CameraError
+try:
+    with explained(sys.argv[1]), Decoder(sys.argv[1], size=32):
+        pass
+except CameraError as error:
+    said["code"] = error.problem.code
+    said["told"] = error.problem.message
+""",
+        late,
+        source=str(late),
+        before=f'maker = subprocess.Popen(["sh", "-c", "read go; : > {late}"], stdin=-1)',
+    )
+    assert said == {
+        "code": "camera_missing",
+        "told": f"{late} gives no video: it was plugged in only just now.",
+    }
+
+
+@confined_here
 @pytest.mark.skipif(landlock.version() < landlock.SCOPE_ABI, reason="no scopes: Linux 6.12")
 def test_a_confined_process_cannot_send_signals_to_its_supervisor() -> None:
     said = inside("said['kill'] = error_of(lambda: os.kill(os.getppid(), 0))")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -214,6 +215,9 @@ def _live_error(source: str, error: FFmpegError) -> CameraError:
             f"{name} refuses the user or the password.",
             "Write them into the address: rtsp://user:password@host/stream.",
         )
+    if error.errno == errno.EACCES and os.access(source, os.R_OK | os.W_OK):
+        # It is the worker's walls, which know the devices that were there when it began.
+        return missing(source, "it was plugged in only just now")
     if isinstance(error, PermissionError):
         return CameraError(
             "camera_denied",
