@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,27 @@ def test_a_model_that_is_none_is_refused_in_a_sentence(
     write(config, model)
     assert main(["budget", "-c", str(config), "--state", str(tmp_path), "--measure"]) == 65
     assert str(model) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tree", "cpuinfo", "expected"),
+    [
+        (b"Raspberry Pi 4 Model B Rev 1.4\0", "", "Raspberry Pi 4 Model B Rev 1.4, "),
+        (None, "processor\t: 0\nmodel name\t: A Chip @ 2 GHz\n", "A Chip @ 2 GHz, "),
+        (b"", "Hardware\t: BCM2835\n", f"{platform.machine()}, "),
+        (None, None, f"{platform.machine()}, "),
+        (b"x" * 10_000, "", "x" * 150 + ", "),
+        (b"\xff\xfe", "", "\ufffd\ufffd, "),
+    ],
+)
+def test_a_board_is_known_by_what_it_calls_itself_and_its_cores(
+    tmp_path: Path, tree: bytes | None, cpuinfo: str | None, expected: str
+) -> None:
+    if tree is not None:
+        (tmp_path / "model").write_bytes(tree)
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    name = board_name(tmp_path / "model", tmp_path / "cpuinfo")
+    assert name.startswith(expected)
+    cores = len(os.sched_getaffinity(0))
+    assert name.removeprefix(expected).split() == [str(cores), "core" if cores == 1 else "cores"]
