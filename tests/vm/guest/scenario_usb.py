@@ -77,6 +77,7 @@ def told_in_log(since_s: float) -> float:
 
 def loss(lose: Callable[[], object], give_back: Callable[[], object]) -> dict[str, object]:
     """Take the camera away for 10 s, and return when the node found, told and was over it."""
+    rate = (heard("heartbeat", 35) or {}).get("frames_per_second") or 0.5
     before, began_s = worker(), time.monotonic()
     lose()
     found_s, _ = until(lambda: told_in_log(began_s), "the loss in the log", 60)
@@ -92,8 +93,9 @@ def loss(lose: Callable[[], object], give_back: Callable[[], object]) -> dict[st
     )
     back_s = round(time.monotonic() - began_s, 1)
     return {
-        "found_s": found_s, "told_s": told_s, "lost": sorted(lost or []), "state": state,
-        "availability": availability, "still": still, "back": bool(again), "back_s": back_s,
+        "frame_s": round(1 / rate, 1), "found_s": found_s, "told_s": told_s,
+        "lost": sorted(lost or []), "state": state, "availability": availability,
+        "still": still, "back": bool(again), "back_s": back_s,
     }  # fmt: skip
 
 

@@ -146,7 +146,6 @@ class _Session:
         """Send a picture each period, in pieces as they are asked for."""
         due_s = time.monotonic()
         while piece := self._next_asked():
-            self._sends.wait()
             number, length = piece
             last, payload = next(self._payloads)
             try:
@@ -158,6 +157,8 @@ class _Session:
                 time.sleep(max(0.0, due_s - time.monotonic()))
 
     def _next_asked(self) -> tuple[int, int] | None:
+        # What is asked for while nothing is sent stays there: it may be taken back.
+        self._sends.wait()
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._out)
             return None if self._out else self._waiting.popleft()
