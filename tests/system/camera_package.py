@@ -13,7 +13,7 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING
 
-from machine import ROOT, Machine, mirror
+from machine import CHECKOUT, ROOT, Machine, mirror
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,9 @@ DROP_IN = """\
 [Service]
 Environment=LD_PRELOAD=/usr/local/lib/virtual-camera.so LIBCAMERA_LOG_LEVELS=*:ERROR
 Environment=EDGEHOME_SHIM_FPS=20 EDGEHOME_SHIM_STALL=/run/stall
+# Behind the walls libcamera looks for cameras in sysfs, and gives up where the kernel has no media.
+TemporaryFileSystem=/sys/bus:ro
+BindReadOnlyPaths=/srv/no-media:/sys/bus/media/devices
 """
 
 
@@ -81,7 +84,8 @@ def plug_in(machine: Machine, clip: str) -> None:
     """Give a Debian 13 with picamera2 a virtual camera that shows a clip over and over."""
     subprocess.run([PI / "dress_root.sh", machine.root], check=True, env=dict(os.environ))
     pictures = "/usr/local/share/camera-pictures"
-    machine.run(f"python3 {'/srv/edgehome/tests/pi/make_pictures.py'} {clip} {pictures} 5")
+    machine.run(f"python3 {CHECKOUT}/tests/pi/make_pictures.py {clip} {pictures} 5")
+    (machine.root / "srv" / "no-media").mkdir()
     drop_in = machine.root / "etc/systemd/system/edgehome.service.d/20-camera.conf"
     drop_in.parent.mkdir(exist_ok=True)
     drop_in.write_text(DROP_IN)
