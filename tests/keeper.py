@@ -118,7 +118,7 @@ class Keeper:
 def turn_until(keepers: list[Keeper], done: Callable[[Keeper], object], timeout_s: float) -> None:
     """Turn all of them, until it is true of each."""
     until_s = time.monotonic() + timeout_s
-    while not all(done(keeper) for keeper in keepers):
+    while sum(bool(done(keeper)) for keeper in keepers) < len(keepers):  # each is asked
         assert time.monotonic() < until_s, [keeper.reports for keeper in keepers]
         for keeper in keepers:
             keeper.turn(0.02 / len(keepers))
