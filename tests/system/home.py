@@ -48,6 +48,10 @@ class Home:
             raise
         return self.alerts()[-1]
 
+    def outbox(self) -> str:
+        """Return the name that the node's outbox was given when it was made."""
+        return str(self.listener.heard("edgehome/hall/outbox/cursor")[-1].json["store"])
+
     def problems(self) -> list[str]:
         """Return the codes of the problems that the home knows of."""
         heard = self.listener.heard("edgehome/hall/state")

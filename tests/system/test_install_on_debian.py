@@ -108,16 +108,30 @@ def test_installing_again_repairs_without_a_network_and_keeps_what_is_the_owners
     home: Home,
 ) -> None:
     machine = home.machine
+    (machine.root / "srv" / "google.tflite").write_bytes(lzma.decompress(PUBLISHED.read_bytes()))
     home.config_file.write_text(home.config + "# mine\n")
     before = machine.release()
     machine.run("rm -r /opt/edgehome/venv/lib/python3*/site-packages/paho")
     # A network namespace of its own, with nothing in it.
-    machine.run(f"unshare --net {CHECKOUT}/install.sh --wheels /srv/wheels")
+    command = "install.sh --wheels /srv/wheels --model /srv/google.tflite"
+    told = machine.run(f"unshare --net {CHECKOUT}/{command}").stdout
     assert home.config_file.read_text().endswith("# mine\n")
+    assert "  model: models/google-edgehome.tflite" in told, "the line to set"
     assert machine.show("ActiveState") == "active"
     assert machine.run("stat -c '%U %a' /etc/edgehome/mqtt-password").stdout.split()[1] == "600"
     assert machine.release() != before
     assert home.await_alert()["label"] == "person"
+
+
+def test_a_published_model_that_was_imported_runs_and_check_knows_its_labels(home: Home) -> None:
+    machine = home.machine
+    verified = machine.run("edgehome models verify /etc/edgehome/models/google-edgehome.tflite")
+    assert "runs one frame" in verified.stdout
+    home.config_file.write_text(
+        home.config + "recognizer: {model: models/google-edgehome.tflite}\n"
+    )
+    assert "nor a label of the model" in machine.run("edgehome check", check=False).stderr
+    home.config_file.write_text(home.config)
 
 
 def test_a_failed_upgrade_leaves_the_old_release_running(machine: Machine) -> None:
@@ -131,20 +145,6 @@ def test_a_failed_upgrade_leaves_the_old_release_running(machine: Machine) -> No
     assert machine.release() == before
     assert not machine.run("ls -d /opt/edgehome/releases/*.new", check=False).stdout
     assert machine.show("MainPID") == process
-
-
-def test_a_published_model_is_imported_and_the_line_to_set_is_told(home: Home) -> None:
-    machine = home.machine
-    (machine.root / "srv" / "google.tflite").write_bytes(lzma.decompress(PUBLISHED.read_bytes()))
-    before = home.config_file.read_text()
-    told = machine.install("--wheels /srv/wheels --model /srv/google.tflite")
-    assert "  model: models/google-edgehome.tflite" in told
-    assert home.config_file.read_text() == before
-    verified = machine.run("edgehome models verify /etc/edgehome/models/google-edgehome.tflite")
-    assert "runs one frame" in verified.stdout
-    home.config_file.write_text(before + "recognizer: {model: models/google-edgehome.tflite}\n")
-    assert "nor a label of the model" in machine.run("edgehome check", check=False).stderr
-    home.config_file.write_text(before)
 
 
 def test_where_apt_has_the_pi_camera_it_is_used_and_av_left_alone(machine: Machine) -> None:
