@@ -90,10 +90,12 @@ def _status(error: EdgehomeError) -> int:
 def _parser() -> Parser:
     from edgehome.checking import add_check
     from edgehome.explain import add_explain
+    from edgehome.look import add_look
     from edgehome.measuring import add_measuring
     from edgehome.models.commands import add_models
     from edgehome.replay.command import add_replay
     from edgehome.ruletests.command import add_test_rules
+    from edgehome.selftest.command import add_selftest
     from edgehome.vocabulary import add_vocabulary
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -110,10 +112,12 @@ def _parser() -> Parser:
     add_check(commands, _default_config())
     add_replay(commands, _default_config())
     add_test_rules(commands)
-    add_measuring(commands, _default_config())
+    add_look(commands, _default_config())
+    add_measuring(commands, _default_config(), _state_folder())
     add_models(commands, _default_config())
     add_vocabulary(commands, _default_config())
     add_explain(commands, _state_folder())
+    add_selftest(commands, _default_config(), _state_folder())
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)

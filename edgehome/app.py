@@ -19,6 +19,7 @@ from edgehome.confinement import guard_supervisor
 from edgehome.controls import Controls, accepted
 from edgehome.delivery import Delivery
 from edgehome.filewatch import FileWatch
+from edgehome.governor import Governor
 from edgehome.health import Checkup, examine
 from edgehome.history import read_history
 from edgehome.homeassistant import Command
@@ -29,11 +30,12 @@ from edgehome.reboot import Reboot
 from edgehome.reload import Reloader, only_rules_differ
 from edgehome.rulememory import boot_id
 from edgehome.safemode import HEALTHY_S, REST_S, SAFE_MODE, StartCount
+from edgehome.settings import watched
 from edgehome.statefile import StateFile
 from edgehome.supervisor import Outcome, Supervisor
 from edgehome.thresholds import Thresholds
 from edgehome.types import Alert, Mode, Problem
-from edgehome.vision import Vision, watched
+from edgehome.vision import Vision
 
 MACHINE_ID = Path("/etc/machine-id")
 VOUCH_S = 60.0
@@ -145,6 +147,7 @@ class App:
                 report=self.node.report,
                 clock=time.monotonic,
                 rest_s=self._rest_s,
+                governor=Governor(self.config, self.node.report, lasting.measurements),
             )
             yield Supervisor(
                 self.node,
@@ -198,6 +201,7 @@ class App:
         self._watch_health()
         self._checkup.turn()
         self.node.look_at(self._checkup.machine)
+        self._vision.heed(self._checkup.machine)
         if self._controls.turn():
             supervisor.keep_rules()
             supervisor.refresh()

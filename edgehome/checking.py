@@ -60,7 +60,7 @@ def _large(reading: Reading, file: str) -> list[Finding]:
     """Return a warning where Home Assistant is told of more than one message is good for."""
     from edgehome.config.findings import Finding
     from edgehome.homeassistant import LARGE_BYTES, announcement_bytes
-    from edgehome.vision import watched
+    from edgehome.settings import watched
 
     config = reading.config
     if config is None:

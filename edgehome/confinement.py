@@ -81,7 +81,8 @@ def confine(model: Path, source: str, delegate: str = "") -> bool:
     files = landlock.restrict(
         read=readable(model, source, delegate),
         write=devices(source),
-        listed=(Path("/dev"), model.parent),
+        # Where edgehome itself lies: a worker starts the Edge TPU's trial, which must find it.
+        listed=(Path("/dev"), model.parent, Path(__file__).parents[1]),
         ports=ports(source),
     )
     return seccomp.apply_filter(network=network) and files
@@ -120,6 +121,7 @@ def readable(model: Path, source: str, delegate: str) -> Iterator[Path]:
     for pattern in SETTINGS:
         yield from Path("/etc").glob(pattern)
     yield from (model, model.with_suffix(".json"), model.parent / FOLDER)
+    yield model.with_name(f"{model.stem}_edgetpu.tflite")
     yield from _label_files(model)
     if not is_network(source):
         yield Path(source)

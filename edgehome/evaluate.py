@@ -63,23 +63,27 @@ def evaluate(
     *,
     alarms_an_hour: float = 1.0,
     threads: int = 2,
+    rate: float = 0.0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], list[CameraError]]:
     """Return the figures, ready for JSON, and what was wrong with clips that could not be read.
 
-    Clips without a label are left out: nobody says what they do not show. Raises ModelError, and
+    Clips without a label are left out: nobody says what they do not show. `rate` is in frames a
+    second; 0: the one that the model was trained at. Raises ModelError, and
     ClipsError (`labels_unknown`) where the model tells none of the labels.
     """
     clips = [clip for clip in clips if clip.labels]
     with Recognizer(model, threads=threads, window_s=WINDOW_S) as recognizer:
-        rate = recognizer.manifest.rate
+        rate = rate or recognizer.manifest.rate
+        recognizer.set_rate(rate)
         frames = dict.fromkeys(_labels(clips, recognizer.labels), WINDOW_S * rate)
         for name, path in heads_beside(model, recognizer.manifest.embedding):
             if name in frames:
                 frames[name] = read_head(path).window_s * rate
-        seen, failures = _watch(recognizer, clips, frames, progress)
+        seen, failures = _watch(recognizer, clips, frames, rate, progress)
     result = {
         "model": model.name,
+        "rate": rate,
         "clips": [
             {
                 "path": str(one.clip.path),
@@ -98,6 +102,7 @@ def _watch(
     recognizer: Recognizer,
     clips: Sequence[LabelledClip],
     frames: Mapping[str, float],
+    rate: float,
     progress: Callable[[str], None],
 ) -> tuple[list[Seen], list[CameraError]]:
     """Return what is said of the clips; `frames` are those in the window of each label."""
@@ -106,7 +111,7 @@ def _watch(
     for number, clip in enumerate(clips, 1):
         progress(f"{number} of {len(clips)}: {clip.path.name}")
         try:
-            said = watch_clip(recognizer, clip.path).probabilities
+            said = watch_clip(recognizer, clip.path, rate=rate).probabilities
         except CameraError as error:
             failures.append(error)
             continue

@@ -30,17 +30,21 @@ class Footage:
     """Of the recogniser's labels, heads among them, (frames, labels)."""
 
 
-def watch_clip(recognizer: Recognizer, clip: Path, *, phase: int = 0, phases: int = 1) -> Footage:
+def watch_clip(
+    recognizer: Recognizer, clip: Path, *, phase: int = 0, phases: int = 1, rate: float = 0.0
+) -> Footage:
     """Return a clip as seen from its start by a recogniser that has seen nothing before.
 
     A source can have more frames than the recogniser takes: of `phases` times its rate, phase 0
-    takes the first and every `phases` after it, phase 1 begins with the second. Raises
+    takes the first and every `phases` after it, phase 1 begins with the second. `rate` is the
+    recogniser's, in frames a second, where it is not its model's. Raises
     CameraError, and ModelError (`model_no_embedding`).
     """
     manifest = recognizer.manifest
     recognizer.reset()
     embeddings, probabilities = [], []
-    with open_clip(clip, size=manifest.size, rate=manifest.rate * phases, start=_START) as camera:
+    rate = (rate or manifest.rate) * phases
+    with open_clip(clip, size=manifest.size, rate=rate, start=_START) as camera:
         for frame in islice(camera.frames(), phase, None, phases):
             probabilities.append(recognizer.step(frame))
             if recognizer.embedding is None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgehome.homeassistant import Release
+from edgehome.rollback import undone
 from edgehome.types import Problem
 
 SYSFS = Path("/sys")
@@ -43,17 +44,21 @@ class Machine:
     release: Release | None = None
     """The newest version, by whoever updates this node; None where nobody says."""
     problems: tuple[Problem, ...] = ()
+    slowed_by_heat: bool | None = None
+    """Whether the firmware clocks it down for heat, the soft limit of a 3B+ apart; None where
+    nothing says."""
 
 
 def examine(state: Path, sysfs: Path = SYSFS) -> Machine:
     """Return how the machine is; `state` is the node's state folder. Never raises."""
     bits = throttle_bits(sysfs)
-    problems = [*_throttling(bits or 0), *_disk(state)]
+    problems = [*_throttling(bits or 0), *_disk(state), *undone(state)]
     return Machine(
         temperature=temperature(sysfs),
         throttled=None if bits is None else bool(bits & 0xF),
         release=latest_release(state),
         problems=tuple(problems),
+        slowed_by_heat=None if bits is None else _slowed_by_heat(bits),
     )
 
 
@@ -129,6 +134,13 @@ class Checkup:
 
     def _take(self, machine: Machine) -> None:
         self.machine, self._looking = machine, False
+
+
+def _slowed_by_heat(bits: int) -> bool:
+    """Return whether it is heat: a weak supply has the firmware do the same, and less work is no
+    remedy for that.
+    """
+    return bool(bits & (CAPPED | THROTTLED)) and not bits & UNDERVOLTED
 
 
 def _throttling(bits: int) -> list[Problem]:

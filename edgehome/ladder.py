@@ -22,11 +22,16 @@ LATE_S = 1.0
 """When its keeper comes so late it was itself held up, and the worker is given its time anew."""
 TERMINATE_S = 1.0
 """Seconds between SIGTERM and SIGKILL."""
+ENDING_S = 2.0
+"""Seconds that a worker which has said why it ends has for doing so."""
 UNKILLABLE_S = 5.0
 """Seconds after SIGKILL until a worker that is still there counts as stuck."""
 HEALTHY_S = 60.0
 """Seconds of results after which the next failure starts with the shortest back-off again."""
 BACKOFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+CAMERA_S = 5.0
+"""The longest pause, in seconds, where it was the camera that failed: it may come back by itself,
+and pictures are to be there again within 15 seconds of that. A model does not get better."""
 CRASHES = 3
 CRASH_WINDOW_S = 600.0
 
@@ -107,11 +112,19 @@ class Ladder:
         self._deadline_s = now_s + RESULT_S
         self._excused = False
 
-    def exited(self, now_s: float, *, expected: bool = False) -> float:
-        """Note that the worker is gone; return the seconds until the next one starts."""
+    def ending(self, now_s: float) -> None:
+        """Note that the worker has said why it ends: if it does not soon, it is killed."""
+        if self.rung is Rung.RUNNING:
+            self._go(Rung.TERMINATING, now_s + ENDING_S)
+
+    def exited(self, now_s: float, *, expected: bool = False, most_s: float = inf) -> float:
+        """Note that the worker is gone; return the seconds until the next one starts.
+
+        They grow from failure to failure, up to `most_s`.
+        """
         pause_s = 0.0
         if not expected:
-            pause_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+            pause_s = min(BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)], most_s)
             self._failures += 1
             self.restarts += 1
         self._go(Rung.WAITING, now_s + pause_s)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgehome.announcer import Announcer
+from edgehome.budget import Measurements
 from edgehome.errands import Errands
 from edgehome.filewatch import FileWatch
 from edgehome.history import History
@@ -34,6 +35,7 @@ class Lasting:
     history: History
     silence: Silence
     announcer: Announcer
+    measurements: Measurements
 
 
 @contextmanager
@@ -51,6 +53,15 @@ def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator
         rules = RuleMemory(state / "rules.json", writer, clocks)
         silence = Silence(memory, time.monotonic, time.time)
         announcer = Announcer(state / "discovery.json", memory, writer)
+        measurements = kept_measurements(state, writer)
         yield Lasting(
-            state, starts, wakeup, errands, saves, memory, rules, history, silence, announcer
-        )
+            state, starts, wakeup, errands, saves, memory, rules, history, silence, announcer,
+            measurements,
+        )  # fmt: skip
+
+
+def kept_measurements(state: Path, writer: FileWriter | None = None) -> Measurements:
+    """Return what is known of how long models take on this board."""
+    file = StateFile(state / "budget.json", writer)
+    file.load()
+    return Measurements(lambda: file.get("measured", []), lambda all_: file.set("measured", all_))

@@ -1,4 +1,4 @@
-"""`edgehome bench | evaluate`: arguments, and what is printed.
+"""`edgehome bench | evaluate | budget`: arguments, and what is printed.
 
 Modules are imported by the command that needs them.
 """
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 EX_DATAERR = 65
 
 
-def add_measuring(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the commands; `config` is the configuration that is read by default."""
+def add_measuring(
+    commands: Any,  # noqa: ANN401 - argparse's own has no name
+    config: Path,
+    state: Path,
+) -> None:
+    """Add the commands; `config` and `state` are what is read by default."""
     _add_bench(commands, config)
     _add_evaluate(commands, config)
+    _add_budget(commands, config, state)
 
 
 def _add_bench(commands: Any, config: Path) -> None:  # noqa: ANN401
@@ -59,6 +64,10 @@ def _add_evaluate(commands: Any, config: Path) -> None:  # noqa: ANN401
     evaluate.add_argument(
         "--alarms", type=float, default=1.0, metavar="N",
         help="false alarms an hour at which recall is told (%(default)s)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--rate", type=_rate, default=0.0, metavar="FPS",
+        help="frames a second (without: the model's own)",
     )  # fmt: skip
     evaluate.add_argument("--json", action="store_true", help="one JSON object, with every clip")
     _add_teaching(evaluate)
@@ -97,6 +106,30 @@ def _counts(text: str) -> tuple[int, ...]:
     return tuple(sorted({_count(part) for part in text.split(",")}))
 
 
+def _add_budget(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401
+    budget = commands.add_parser(
+        "budget",
+        help="say how many threads and frames a second this board is good for",
+        description="The node measures the board at its first start with a model, for ten seconds "
+        "at most, and keeps what it finds in its state folder.",
+    )
+    budget.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
+    budget.add_argument("--state", type=Path, default=state, help="(%(default)s)")
+    budget.add_argument(
+        "--measure", action="store_true", help="measure anew, best while the node is stopped"
+    )
+    budget.add_argument("--json", action="store_true", help="one JSON object")
+    budget.set_defaults(run=_budget)
+
+
+def _rate(value: str) -> float:
+    """Return frames a second; raises ValueError, which argparse tells."""
+    rate = float(value)
+    if not 0.1 <= rate <= 100:  # nor is what is no number
+        raise ValueError(f"{rate} is no rate")
+    return rate
+
+
 def _bench(options: argparse.Namespace) -> int:
     from edgehome.bench import render, run_bench
 
@@ -123,6 +156,14 @@ def _selftest(model: Path, *, as_json: bool) -> int:
     return 0 if found.good else EX_DATAERR
 
 
+def _budget(options: argparse.Namespace) -> int:
+    from edgehome.boardcommand import budget
+
+    config = required(options.config)
+    print(budget(config, options.state, anew=options.measure, as_json=options.json))
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from edgehome.clips import read_clips
     from edgehome.evaluate import evaluate, render
@@ -133,7 +174,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.teach:
         return _evaluate_teaching(clips, model, options)
     result, failures = evaluate(
-        clips, model, alarms_an_hour=options.alarms, progress=terminal_progress
+        clips,
+        model,
+        alarms_an_hour=options.alarms,
+        rate=options.rate,
+        progress=terminal_progress,
     )
     print(json.dumps(result) if options.json else render(result))
     for failure in failures:

@@ -33,5 +33,13 @@ def supervisor_mb() -> float:
 
 def resident_mb() -> float:
     """Return the resident memory of this process, in MB."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    return rss_mb("self") or 0.0
+
+
+def rss_mb(pid: int | str) -> float | None:
+    """Return the resident memory of a process in MB; None when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    except (OSError, IndexError):
+        return None

@@ -1,4 +1,4 @@
-"""What the worker and the supervisor say to each other over their socket pair.
+"""What the worker says to the supervisor over their socket pair.
 
 One packet is one message: a line of JSON, and for scores the probabilities as float32 behind it
 (600 labels are 2.4 kB; as JSON they would be five times that, five times a second). Labels are
@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from edgehome.types import CameraState, Polygon, Problem, Scores
+from edgehome.budget import Budget, Measured, measured_of
+from edgehome.types import CameraState, Delegate, Problem, Scores
 
 MAX_BYTES = 192 * 1024
 SNAPSHOT_BYTES = 100_000
@@ -60,41 +61,35 @@ def places_of(labels: Sequence[str]) -> Mapping[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Supervisor to worker, first: what to look at and with what."""
-
-    source: str
-    model: str
-    threads: int
-    delegate: str
-    window_s: float
-    """Seconds over which embeddings are pooled."""
-    shorter_s: tuple[float, ...] = ()
-    """Further windows for which the model's own labels are asked, as `label@3s`."""
-    ensemble: int = 1
-    """Members that take turns with the frames."""
-    gate: bool = True
-    """The model rests while nothing moves."""
-    motion: float = 0.01
-    """Part of the picture that must move to wake the model, 0-1."""
-    ignore: tuple[Polygon, ...] = ()
-    """Where motion does not count."""
-    privacy: tuple[Polygon, ...] = ()
-    """What is blackened in every picture before anything looks at it."""
-    snapshot: int = 0
-    """The longer side of a snapshot in pixels; 0: no picture ever leaves the worker."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ready:
     """Worker to supervisor: the model is loaded; frames follow."""
 
     labels: tuple[str, ...]
     rate: float
-    """Frames a second that the model wants."""
+    """Frames a second that come from now on."""
     sha256: str
     runtime: str
     degraded: Problem | None
+    own_rate: float = 0.0
+    """Frames a second that the model was trained at."""
+    delegate: str = Delegate.CPU
+    """What does the work: `types.Delegate.EDGETPU` or `CPU`."""
+    budget: Budget | None = None
+    """What was chosen for this board; `rate` is below its rate while the board is strained."""
+    measured: Measured | None = None
+    """What that rests on, if it was measured just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Worker to supervisor, before `Ready`: the board is measured, for TRIAL_S at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Worker to supervisor, when asked: so many frames a second come from now on."""
+
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,40 +111,7 @@ class Snapshot:
     """At most SNAPSHOT_BYTES."""
 
 
-Message = Ready | Failure | Scores | Snapshot
-
-
-def encode_settings(settings: Settings) -> bytes:
-    """Return the packet of the supervisor's one message."""
-    return json.dumps(asdict(settings)).encode()
-
-
-def decode_settings(packet: bytes) -> Settings:
-    """Return the supervisor's settings; raises MessageError."""
-    try:
-        fields = json.loads(packet)
-        fields["shorter_s"] = tuple(fields["shorter_s"])
-        for key in ("ignore", "privacy"):
-            fields[key] = tuple(tuple(map(tuple, polygon)) for polygon in fields[key])
-        return Settings(**fields)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise MessageError(f"not settings: {error}") from None
-
-
-def encode_request(alert_id: str) -> bytes:
-    """Return the packet with which the supervisor asks for the snapshot of an alert."""
-    return json.dumps({"snapshot": alert_id}).encode()
-
-
-def decode_request(packet: bytes) -> str:
-    """Return the id of the alert that a snapshot is asked for; raises MessageError."""
-    try:
-        alert_id = json.loads(packet)["snapshot"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise MessageError(f"not a request: {error!r}") from None
-    if not isinstance(alert_id, str):
-        raise MessageError("the id of an alert is text")
-    return alert_id
+Message = Ready | Measuring | Paced | Failure | Scores | Snapshot
 
 
 def encode(message: Message) -> bytes:
@@ -198,6 +160,10 @@ def decode(
             return _snapshot(head, tail)
         if kind == "ready":
             return _ready(head)
+        if kind == "measuring":
+            return Measuring()
+        if kind == "paced":
+            return Paced(_positive(head["rate"]))
         if kind == "failure":
             return Failure(_problem(head["problem"]))
     except (
@@ -211,10 +177,23 @@ def _ready(head: Mapping[str, Any]) -> Ready:
     """Return what a worker begins with; raises ValueError, KeyError or TypeError."""
     return Ready(
         labels=tuple(map(_text, head["labels"])),
-        rate=_number(head["rate"]),
+        rate=_positive(head["rate"]),
         sha256=_text(head["sha256"]),
         runtime=_text(head["runtime"]),
         degraded=_problem(head["degraded"]) if head["degraded"] else None,
+        own_rate=_number(head["own_rate"]),
+        delegate=Delegate(head["delegate"]),
+        budget=_budget(head["budget"]) if head["budget"] else None,
+        measured=measured_of(head["measured"]) if head["measured"] else None,
+    )
+
+
+def _budget(fields: Mapping[str, Any]) -> Budget:
+    step_ms = fields["step_ms"]
+    return Budget(
+        threads=int(_positive(fields["threads"])),
+        rate=_positive(fields["rate"]),
+        step_ms=None if step_ms is None else _positive(step_ms),
     )
 
 
@@ -233,6 +212,13 @@ def _number(value: object) -> float:
     number = float(value) if isinstance(value, int | float) else math.nan
     if not math.isfinite(number):
         raise ValueError(f"{value!r} is no number")
+    return number
+
+
+def _positive(value: object) -> float:
+    number = _number(value)
+    if number <= 0:
+        raise ValueError(f"{value!r} is not above 0")
     return number
 
 

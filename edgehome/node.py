@@ -75,6 +75,12 @@ class Node:
     def model(self, sha256: str) -> None:
         self.engine.model = sha256
 
+    def run_at(self, rate: float, threads: int | None = None) -> None:
+        """Expect so many frames a second from now on, from so many threads, if it is said."""
+        self.engine.period_s = 1 / rate
+        threads = self._status.threads if threads is None else threads
+        self._status = replace(self._status, rate=rate, threads=threads)
+
     def see(self, scores: Scores) -> Verdict:
         """Return what this frame's scores come to."""
         self._count(scores)

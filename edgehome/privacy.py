@@ -7,21 +7,21 @@ picture, and is one AND a frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil, floor
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgehome.camera import Camera, LiveCamera
+from edgehome.camera import LiveCamera
+from edgehome.camera.through import AnyCamera, Through
 from edgehome.types import Frame, Polygon, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-AnyCamera = TypeVar("AnyCamera", bound=Camera)
 Points = Sequence[tuple[float, float]]
 """(x, y) in pixels of an image."""
 
@@ -51,28 +51,16 @@ class Mask:
         return replace(frame, image=frame.image & kept)
 
 
-class PrivateCamera(Generic[AnyCamera]):
+class PrivateCamera(Through[AnyCamera]):
     """A camera of which only masked pictures are to be had; who opened it closes it."""
 
     def __init__(self, camera: AnyCamera, polygons: Sequence[Polygon]) -> None:
-        self._camera = camera
         self._mask = Mask(polygons)
+        super().__init__(camera, self._mask.burn)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the camera to its owner."""
-
-    @property
-    def skipped(self) -> int:
-        """What the camera itself counts."""
-        return self._camera.skipped
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield the camera's frames, masked."""
-        for frame in self._camera.frames():
-            yield self._mask.burn(frame)
+    def set_rate(self: PrivateCamera[LiveCamera], rate: float) -> None:
+        """Have the camera give so many frames a second from now on."""
+        self._camera.set_rate(rate)
 
     def picture(self: PrivateCamera[LiveCamera]) -> Frame | None:
         """Return the camera's newest picture, masked."""

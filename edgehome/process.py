@@ -15,12 +15,10 @@ from edgehome.messages import (
     MAX_BYTES,
     Message,
     Ready,
-    Settings,
     decode,
-    encode_request,
-    encode_settings,
     places_of,
 )
+from edgehome.orders import Settings, encode_rate, encode_request, encode_settings
 from edgehome.types import Scores
 
 CRASH_SIGNALS = {
@@ -58,7 +56,7 @@ class WorkerProcess:
                 [sys.executable, "-m", "edgehome.worker", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                env=_without_secrets(),
+                env=without_secrets(),
             )
         ours.setblocking(False)
         with contextlib.suppress(OSError):  # it may have died already: its exit tells why
@@ -90,11 +88,11 @@ class WorkerProcess:
 
     def ask_snapshot(self, alert_id: str) -> bool:
         """Ask for a picture without waiting; return whether the worker can hear it."""
-        try:
-            self._socket.send(encode_request(alert_id))
-        except OSError:  # it is gone, or so busy that its queue is full
-            return False
-        return True
+        return self._ask(encode_request(alert_id))
+
+    def ask_rate(self, rate: float) -> bool:
+        """Ask for so many frames a second; return whether the worker can hear it; never waits."""
+        return self._ask(encode_rate(rate))
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended does not mind."""
@@ -135,13 +133,20 @@ class WorkerProcess:
         self.wait(1.0)
         self.close()
 
+    def _ask(self, packet: bytes) -> bool:
+        try:
+            self._socket.send(packet)
+        except OSError:  # it is gone, or so busy that its queue is full
+            return False
+        return True
+
     def close(self) -> None:
         """Give the descriptors back; the process has ended or is left to the kernel."""
         self._socket.close()
         os.close(self.exit_descriptor)
 
 
-def _without_secrets() -> dict[str, str]:
+def without_secrets() -> dict[str, str]:
     """Return the environment for a process that must not find the broker's password."""
     private = {"CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
     kept = {name: value for name, value in os.environ.items() if name not in private}

@@ -25,7 +25,7 @@ from edgehome.types import EdgehomeError, Problem
 EX_USAGE, EX_UNAVAILABLE = 64, 69
 KEPT_HERE = (
     "outbox.*", "state.json*", "rules.json*", "discovery.json*", "starts.json*", "history*.jsonl*",
-    "reboot-requested*", f"{GOOD_COPY}*",
+    "budget.json*", "reboot-requested*", "rollback.json*", f"{GOOD_COPY}*",
 )  # fmt: skip
 """What a node writes into its state folder."""
 CREDENTIAL = "mqtt-password"

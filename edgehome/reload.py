@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edgehome.config.types import AlertsConfig, Config, EventsConfig, LocationConfig
 from edgehome.configfile import Loaded, take
+from edgehome.settings import shorter_windows
 from edgehome.types import Problem
-from edgehome.vision import shorter_windows
 
 
 class Reloader:

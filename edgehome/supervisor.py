@@ -18,12 +18,13 @@ from edgehome.errands import Errands
 from edgehome.explain import explain_alert
 from edgehome.history import History
 from edgehome.homeassistant import Command
-from edgehome.messages import Ready, Snapshot
+from edgehome.messages import Paced, Ready, Snapshot
 from edgehome.node import Node, said
 from edgehome.rulememory import RuleMemory
 from edgehome.rules import Verdict
-from edgehome.types import Alert, Problem, Scores
-from edgehome.vision import Vision, watched
+from edgehome.settings import unknown_labels
+from edgehome.types import Alert, Scores
+from edgehome.vision import Vision
 from edgehome.wakeup import Wakeup
 
 HEARTBEAT_S = 30.0
@@ -158,8 +159,12 @@ class Supervisor:
             elif isinstance(message, Ready):
                 logger.info("model %s on %s", message.sha256[:12], message.runtime)
                 self.node.model = message.sha256
+                self.node.run_at(message.rate, message.budget.threads if message.budget else None)
                 self.node.report("delegate", message.degraded)
-                self._check_labels(message)
+                self.node.report("labels", unknown_labels(self.node.config, message))
+                continue
+            elif isinstance(message, Paced):
+                self.node.run_at(message.rate)
                 continue
             elif isinstance(message, Snapshot):
                 self._show(message)
@@ -232,17 +237,6 @@ class Supervisor:
             retain=self.node.config.snapshots.retain,
         )
         self._delivery.publish(messages, once=True)
-
-    def _check_labels(self, ready: Ready) -> None:
-        watching = watched(self.node.config)
-        wanted = {label for condition in watching for label in condition.activity.labels}
-        missing = ", ".join(sorted(wanted - set(ready.labels)))
-        problem = Problem(
-            "unknown_label",
-            f"The model does not know {missing}: rules on that are blind.",
-            "Run `edgehome check`.",
-        )
-        self.node.report("labels", problem if missing else None)
 
     def _tell(self) -> None:
         now_s = self._clock()

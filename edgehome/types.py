@@ -17,12 +17,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+EDGETPU_LIBRARY = "libedgetpu.so.1"
+"""What Google's packages, and those that follow them, call the Edge TPU's library."""
+
+
 class Severity(StrEnum):
     """How much an alert matters to the person who gets it."""
 
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+class Delegate(StrEnum):
+    """What does the model's work."""
+
+    AUTO = "auto"
+    """An Edge TPU where the model has a form for it and one answers; otherwise the CPU."""
+    EDGETPU = "edgetpu"
+    """An Edge TPU; anything amiss with it is told, and the CPU does the work meanwhile."""
+    CPU = "cpu"
 
 
 class Mode(StrEnum):
@@ -51,6 +65,11 @@ class CameraState(StrEnum):
 
 Polygon = tuple[tuple[float, float], ...]
 """Points (x, y), each 0-1 from the picture's top left; the last is joined to the first."""
+
+
+Region = tuple[float, float, float, float]
+"""Left, top, width and height, each 0-1 of a whole picture."""
+WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,8 @@ class Frame:
     """RGB, uint8, (size, size, 3); of a snapshot (height, width, 3)."""
     view: View | None = None
     """What of the camera's picture it shows; None where no camera made it."""
+    settled: bool = True
+    """False while the camera looks for another exposure: what changes may be that alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import selectors
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from edgehome.config.conditions import ActivityCondition, walk
+from edgehome import workerproblems
 from edgehome.config.types import Config
+from edgehome.coral import Coral
 from edgehome.errands import Errands
-from edgehome.ladder import START_S, Action, Ladder, Rung
-from edgehome.messages import Failure, MessageError, Ready, Settings, Snapshot
+from edgehome.governor import Governor
+from edgehome.health import Machine
+from edgehome.ladder import CAMERA_S, Action, Ladder, Rung
+from edgehome.messages import Failure, Measuring, MessageError, Paced, Ready, Snapshot
+from edgehome.orders import Settings
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import Choice, Quarantine
 from edgehome.reboot import Reboot
@@ -25,44 +31,14 @@ WORKED_S = 120.0
 Report = Callable[[str, Problem | None], None]
 """Told of what is wrong with a part, or None when that is over."""
 
+Said = Ready | Paced | Scores | Snapshot
+"""What of a worker's words others are to hear."""
 Spawn = Callable[[Settings], WorkerProcess]
 """Starts a worker; raises OSError."""
 Launch = tuple[Choice, WorkerProcess | Exception]
 """The model that was chosen, and the worker, or why there is none."""
 
 logger = logging.getLogger(__name__)
-
-
-def watched(config: Config) -> Iterator[ActivityCondition]:
-    """Yield every condition of the rules on what the model says."""
-    for rule in config.rules:
-        for condition in walk(rule.when):
-            if isinstance(condition, ActivityCondition):
-                yield condition
-
-
-def shorter_windows(config: Config) -> tuple[float, ...]:
-    """Return the windows, in seconds, that rules ask for beside the recogniser's own."""
-    return tuple(sorted({item.look_back_s for item in watched(config) if item.look_back_s}))
-
-
-def worker_settings(config: Config, model: Path) -> Settings:
-    """Return what a worker is told for this configuration, with this model."""
-    recognizer = config.recognizer
-    return Settings(
-        source=config.camera.source,
-        model=str(model),
-        threads=recognizer.threads,
-        delegate=recognizer.delegate,
-        window_s=recognizer.window_s,
-        shorter_s=shorter_windows(config),
-        ensemble=recognizer.ensemble,
-        gate=config.motion.gate,
-        motion=config.motion.threshold,
-        ignore=config.motion.ignore,
-        privacy=config.camera.privacy,
-        snapshot=config.snapshots.size if config.snapshots.enabled else 0,
-    )
 
 
 class Vision:
@@ -80,10 +56,12 @@ class Vision:
         clock: Callable[[], float],
         rest_s: float = 0.0,
         spawn: Spawn = WorkerProcess.spawn,
+        governor: Governor | None = None,
     ) -> None:
         """Take the selector that is to wake for the worker, and a monotonic clock in seconds.
 
         `errands` reads the model and starts the worker; the first one starts after `rest_s`.
+        `governor` says what it runs with; without one nothing is measured.
         """
         self._config = config
         self._selector = selector
@@ -93,6 +71,8 @@ class Vision:
         self._report = report
         self._clock = clock
         self._spawn = spawn
+        self._governor = governor or Governor(config, report)
+        self._coral = Coral(config.runtime, errands, partial(report, "delegate"))
         self._ladder = Ladder(clock() + rest_s)
         self._resting = rest_s > 0
         self._stopped = False
@@ -124,12 +104,16 @@ class Vision:
         return not self._ladder.overdue(self._clock())
 
     def retry(self) -> None:
-        """Start a worker that is waited for now, and look again at a model in quarantine."""
-        now_s = self._clock()
-        self._ladder.hurry(now_s)
-        if self._choice.problem and self._ladder.stop(now_s) is Action.TERMINATE:
-            self._expected = True
-            self._signal(signal.SIGTERM)
+        """Start now what is waited for, and look again at a model in quarantine."""
+        self._ladder.hurry(self._clock())
+        self._coral.hurry(self._clock())
+        if self._choice.problem:
+            self._renew()
+
+    def heed(self, machine: Machine) -> None:
+        """Have the worker do less on a machine that is strained, and more again after it."""
+        if self._governor.look(self._clock(), machine):
+            self._follow()
 
     def ask_snapshot(self, alert_id: str) -> None:
         """Ask for the picture that goes with an alert, where they are enabled; never waits.
@@ -139,7 +123,7 @@ class Vision:
         if self._worker and self._config.snapshots.enabled:
             self._requests.ask(alert_id, self._clock(), self._worker.ask_snapshot)
 
-    def hear(self) -> Iterator[Ready | Scores | Snapshot | None]:
+    def hear(self) -> Iterator[Said | None]:
         """Yield what the worker said since, and None when it has ended."""
         worker = self._worker
         if not worker:
@@ -147,14 +131,12 @@ class Vision:
         try:
             for message in worker.messages():
                 if isinstance(message, Failure):
-                    self._failure = message.problem
-                    continue
-                if isinstance(message, Scores) and message.frame > self._last_frame:
-                    self._last_frame = message.frame
-                    self._note_result()
-                elif isinstance(message, Snapshot):
-                    self._requests.answered(message)
-                yield message
+                    self._fail(message.problem)
+                elif isinstance(message, Measuring):
+                    self._ladder.started(self._clock())  # the time to its first frame begins anew
+                    self._governor.measuring()
+                else:
+                    yield self._note(message)
         except MessageError as error:
             logger.warning("the worker talks nonsense and is ended: %s", error)
             worker.send_signal(signal.SIGKILL)
@@ -162,17 +144,36 @@ class Vision:
             self._bury(worker)
             yield None
 
+    def _fail(self, problem: Problem) -> None:
+        """Note why the worker ends, and see that it does."""
+        self._failure = problem
+        self._report("worker", problem)
+        self._ladder.ending(self._clock())
+
+    def _follow(self) -> None:
+        """Have the worker do what the governor wants: at once, or as another one."""
+        governor = self._governor
+        if governor.wants_another_model:
+            self._renew()
+        elif self._worker and governor.wants_another_rate:
+            self._worker.ask_rate(governor.step.rate)
+
+    def _renew(self) -> None:
+        """End the worker for another one, which is not held against it."""
+        if self._ladder.stop(self._clock()) is Action.TERMINATE:
+            self._expected = True
+            self._signal(signal.SIGTERM)
+
     def climb(self) -> None:
         """Do what the ladder says is due."""
+        if self._coral.step(self._clock()):
+            self._renew()
         action = self._ladder.step(self._clock())
         if action is Action.START:
-            self._start()
+            self._resting = False
+            self._errands.put(self._launch, self._launched)
         elif action is Action.TERMINATE:
-            self._failure = self._failure or Problem(
-                "worker_hung",
-                "The camera or the model gave nothing for seconds.",
-                "The worker is started again.",
-            )
+            self._failure = self._failure or workerproblems.HUNG
             self._report("worker", self._failure)
             self._signal(signal.SIGTERM)
         elif action is Action.KILL:
@@ -197,17 +198,13 @@ class Vision:
                 worker.send_signal(signal.SIGKILL)
         self._release(worker)
 
-    def _start(self) -> None:
-        self._resting = False
-        self._errands.put(self._launch, self._launched)
-
     def _launch(self) -> Launch | None:
         """Choose a model and start a worker; runs as an errand, for both read the disk."""
         if self._stopped:
             return None
-        choice = self._quarantine.choose(self._config.recognizer.model)
+        choice = self._quarantine.choose(self._governor.model())
         try:
-            return choice, self._spawn(worker_settings(self._config, choice.model))
+            return choice, self._spawn(self._coral.settings(self._governor.settings(choice)))
         except Exception as error:  # noqa: BLE001  # whatever it is, the next try comes
             return choice, error
 
@@ -219,8 +216,7 @@ class Vision:
         self._report("quarantine", self._choice.problem)
         if isinstance(worker, Exception):
             self._ladder.exited(self._clock())
-            message = f"The vision worker cannot be started: {worker}."
-            self._report("worker", Problem("worker_not_started", message, "See the log."))
+            self._report("worker", workerproblems.not_started(worker))
         elif self._stopped:  # it came too late
             worker.send_signal(signal.SIGKILL)
             worker.close()
@@ -229,6 +225,23 @@ class Vision:
             self._ladder.started(self._clock())
             self._selector.register(worker, selectors.EVENT_READ)
             self._selector.register(worker.exit_descriptor, selectors.EVENT_READ)
+
+    def _note(self, message: Said) -> Said:
+        """Take what the worker says into account, and return it as the home is to hear it."""
+        if isinstance(message, Scores):
+            self._governor.saw(self._clock(), message)
+            if message.frame > self._last_frame:
+                self._last_frame = message.frame
+                self._note_result()
+        elif isinstance(message, Ready):
+            message = self._coral.ready(message, self._clock())
+            self._governor.begun(message)
+            self._follow()
+        elif isinstance(message, Paced):
+            self._governor.paced(message.rate)
+        else:
+            self._requests.answered(message)
+        return message
 
     def _note_result(self) -> None:
         now_s = self._clock()
@@ -243,19 +256,18 @@ class Vision:
     def _bury(self, worker: WorkerProcess) -> None:
         """Note how the worker ended, and when the next one is due."""
         now_s = self._clock()
+        self._governor.ended()
         if self._expected:
             self._expected = False
             self._ladder.exited(now_s, expected=True)
             self._release(worker)
             return
-        if worker.crashed():
+        crashed = worker.crashed()
+        if not self._coral.ended(self._failure, now_s, crashed=crashed) and crashed:
             self._quarantine.crashed(now_s, self._choice)
-        problem = self._failure or Problem(
-            "worker_ended",
-            f"The vision worker ended with status {worker.poll()}.",
-            "It is started again; the log tells more.",
-        )
-        pause_s = self._ladder.exited(now_s)
+        problem = self._failure or workerproblems.ended(worker.poll())
+        camera = problem.code.startswith("camera_")
+        pause_s = self._ladder.exited(now_s, most_s=CAMERA_S if camera else math.inf)
         logger.warning("%s: %s Next try in %g s.", problem.code, problem, pause_s)
         self._report("worker", problem)
         self._release(worker)
@@ -273,17 +285,15 @@ class Vision:
 
     def _report_stuck(self) -> None:
         state = self._worker.state() if self._worker else "X"
-        message = f"The camera's driver hangs: its process cannot be killed (state {state})."
-        logger.error("%s", message)
-        self._report("worker", Problem("camera_stuck", message, "Switch the Pi off and on."))
+        problem = workerproblems.stuck(state)
+        logger.error("%s", problem.message)
+        self._report("worker", problem)
         allowed = self._config.supervisor.allow_reboot
         self._errands.put(
             lambda: self._reboot.request(allowed=allowed),
-            lambda remedy: self._report("worker", Problem("camera_stuck", message, remedy)),
+            lambda remedy: self._report("worker", workerproblems.stuck(state, remedy)),
         )
 
     def _report_slow(self) -> None:
-        message = f"The vision worker has not started for {START_S:.0f} s: the disk hangs."
-        problem = Problem("worker_not_started", message, "Check the SD card or the disk.")
-        logger.error("%s", problem)
-        self._report("worker", problem)
+        logger.error("%s", workerproblems.SLOW)
+        self._report("worker", workerproblems.SLOW)

@@ -17,29 +17,30 @@ import socket
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from edgehome.camera import Camera, open_camera
+from edgehome.boardtrial import Plan, planned
+from edgehome.camera import Aim, Camera, LiveCamera, open_camera
 from edgehome.confinement import confine
 from edgehome.gate.gate import Gate
 from edgehome.messages import (
     MAX_BYTES,
     Failure,
+    Measuring,
     Message,
+    Paced,
     Probabilities,
     Ready,
-    Settings,
-    decode_request,
-    decode_settings,
     encode,
     places_of,
 )
+from edgehome.orders import Settings, decode_request, decode_settings
 from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.snapshot import Photographer
-from edgehome.types import EdgehomeError, Problem, Scores
+from edgehome.types import Delegate, EdgehomeError, Problem, Scores
 
 PR_SET_PDEATHSIG = 1
 logger = logging.getLogger(__name__)
@@ -75,25 +76,26 @@ def watch(camera: Camera, recognizer: Recognizer, gate: Gate) -> Iterator[Scores
 
 
 def run(settings: Settings, send: Sender) -> None:
-    """Load, open, and send scores until something ends it."""
+    """Measure the board where it is not known, load, open, and send scores until something ends it.
+
+    The camera opens at the highest rate that was chosen; a board that is strained gets fewer of
+    its frames.
+    """
+    plan = planned(settings, lambda: send(Measuring()))
+    fastest = plan.budget.rate
+    rate = min(fastest, settings.at_most or fastest)
     with Recognizer(
         Path(settings.model),
-        threads=settings.threads,
-        delegate=settings.delegate,
+        threads=plan.budget.threads,
+        delegate=Delegate(settings.delegate),
+        library=settings.library,
         window_s=settings.window_s,
         shorter_s=settings.shorter_s,
         ensemble=settings.ensemble,
     ) as recognizer:
-        manifest = recognizer.manifest
-        send(
-            Ready(
-                labels=recognizer.labels,
-                rate=manifest.rate,
-                sha256=manifest.sha256,
-                runtime=recognizer.runtime,
-                degraded=recognizer.degraded,
-            )
-        )
+        if rate != recognizer.manifest.rate:
+            recognizer.set_rate(rate)
+        send(_ready(recognizer, plan, rate))
         _give_back_memory()
         gate = Gate(
             hold=recognizer.look_back,
@@ -101,17 +103,72 @@ def run(settings: Settings, send: Sender) -> None:
             threshold=settings.motion,
             ignore=settings.ignore,
         )
-        longer = settings.snapshot
-        with open_camera(
-            settings.source, size=manifest.size, rate=manifest.rate, picture=longer
-        ) as opened:
-            camera = PrivateCamera(opened, settings.privacy)
-            photographer = Photographer(camera, send.asked, send) if longer else None
-            for scores in watch(camera, recognizer, gate):
-                send(scores)
-                if photographer:
-                    photographer.look()
+        camera = open_camera(
+            settings.source,
+            size=recognizer.manifest.size,
+            rate=fastest,
+            picture=settings.snapshot,
+            aim=Aim(settings.rotation, settings.region),
+        )
+        with camera as opened, told(send):  # before the camera is left
+            if rate != fastest:
+                opened.set_rate(rate)
+            _look(opened, recognizer, gate, send, settings, fastest)
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
+
+
+def _look(  # noqa: PLR0917
+    opened: LiveCamera,
+    recognizer: Recognizer,
+    gate: Gate,
+    send: Sender,
+    settings: Settings,
+    fastest: float,
+) -> None:
+    """Send the scores of every frame, and do between two of them what the supervisor asks for."""
+    camera = PrivateCamera(opened, settings.privacy)
+    photographer = Photographer(camera, send.asked, send) if settings.snapshot else None
+    for scores in watch(camera, recognizer, gate):
+        send(scores)
+        if photographer:
+            photographer.look()
+        if wanted := send.asked_rate(fastest):
+            _change(wanted, opened, recognizer, gate)
+            send(Paced(wanted))
+
+
+@contextlib.contextmanager
+def told(send: Callable[[Message], None]) -> Iterator[None]:
+    """Tell why it ends before anything is let go: to leave a camera that hangs may take for ever.
+
+    The supervisor then gives it a moment, and kills it.
+    """
+    try:
+        yield
+    except EdgehomeError as error:
+        send(Failure(error.problem))
+        raise SystemExit(1) from error
+
+
+def _ready(recognizer: Recognizer, plan: Plan, rate: float) -> Ready:
+    return Ready(
+        labels=recognizer.labels,
+        rate=rate,
+        sha256=recognizer.manifest.sha256,
+        runtime=recognizer.runtime,
+        degraded=recognizer.degraded,
+        own_rate=plan.own_rate,
+        delegate=recognizer.delegate,
+        budget=plan.budget,
+        measured=plan.measured,
+    )
+
+
+def _change(rate: float, camera: LiveCamera, recognizer: Recognizer, gate: Gate) -> None:
+    """Go on at another rate, in frames a second; what was seen before is forgotten."""
+    camera.set_rate(rate)
+    recognizer.set_rate(rate)
+    gate.begin_anew(recognizer.look_back)
 
 
 class Sender:
@@ -119,6 +176,8 @@ class Sender:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
+        self._alert_id: str | None = None
+        self._rate: float | None = None
 
     def __call__(self, message: Message) -> None:
         """Send one message; raises SystemExit when nobody is there to hear it."""
@@ -129,11 +188,24 @@ class Sender:
 
     def asked(self) -> str | None:
         """Return the alert that a snapshot was last asked for since, if any; never waits."""
-        alert_id = None
+        self._listen()
+        alert_id, self._alert_id = self._alert_id, None
+        return alert_id
+
+    def asked_rate(self, fastest: float) -> float | None:
+        """Return the frames a second that were last asked for since, if any; never waits."""
+        self._listen()
+        rate, self._rate = self._rate, None
+        return None if rate is None else min(rate, fastest)
+
+    def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while packet := self._channel.recv(MAX_BYTES, socket.MSG_DONTWAIT):
-                alert_id = decode_request(packet)
-        return alert_id
+                asked = decode_request(packet)
+                if isinstance(asked, str):
+                    self._alert_id = asked
+                else:
+                    self._rate = asked
 
 
 def _give_back_memory() -> None:
@@ -165,12 +237,10 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with socket.socket(fileno=int(arguments[0])) as channel:
         settings = decode_settings(channel.recv(MAX_BYTES))
-        confine(Path(settings.model), settings.source, settings.delegate)
+        confine(Path(settings.model), settings.source, settings.library)
         send = Sender(channel)
-        try:
+        with told(send):
             run(settings, send)
-        except EdgehomeError as error:
-            send(Failure(error.problem))
     return 1
 
 

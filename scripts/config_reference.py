@@ -126,6 +126,7 @@ TAKES: dict[values.Parser, str] = {
     values.topic: "a topic",
     values.host: "a name or an address",
     values.probability: "0 to 1",
+    values.quarter_turns: "0, 90, 180 or 270",
     values.boolean: "true or false",
     values.path: "a path",
     values.source: "a source",
@@ -138,6 +139,8 @@ TAKES: dict[values.Parser, str] = {
 
 def takes(parse: values.Parser | lists.ListOf) -> str:
     """Return what a key takes: a range with its unit, words, or a kind of text."""
+    if parse is lists.REGION:
+        return "a list of four, each 0 to 1"
     if isinstance(parse, lists.ListOf):
         if isinstance(parse.item, lists.ListOf):
             return f"a list of up to {parse.most} polygons"
@@ -145,6 +148,8 @@ def takes(parse: values.Parser | lists.ListOf) -> str:
         return f"{inner}; one or a list" if parse.single else f"a list of {inner}"
     if isinstance(parse, values.Choice):
         return ", ".join(f"`{word}`" for word in parse.words)
+    if isinstance(parse, values.Auto):
+        return f"`auto` or {takes(parse.parse)}"
     return parse.words if isinstance(parse, values.Within) else TAKES[parse]
 
 

@@ -48,7 +48,8 @@ class Daemon:
         self.config: dict[str, Any] = {
             "device": {"id": identity},
             "camera": {"source": str(source)},
-            "recognizer": {"model": str(model), "threads": 1},
+            "recognizer": {"model": str(model)},
+            "runtime": {"threads": 1, "rate": 5},
             "rules": [dict(RULE)],
             "alerts": {"limit": 1000},
             "mqtt": {
@@ -60,6 +61,9 @@ class Daemon:
         }
         self.prefix: list[str] = []
         """What it is started with, as `ip netns exec NAME`."""
+        self.program = ["-m", "edgehome"]
+        """What Python runs."""
+        self.environment: dict[str, str] = {}
         self._password = user[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._notified: list[str] = []
@@ -88,13 +92,14 @@ class Daemon:
         environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "NOTIFY_SOCKET": str(self.folder / "notify"),
+            **self.environment,
         }
         environment.pop("WATCHDOG_PID", None)
         if watchdog_s:
             environment["WATCHDOG_USEC"] = str(int(watchdog_s * 1e6))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "edgehome", "run",
+                [*self.prefix, sys.executable, *self.program, "run",
                  "-c", self.file, "--state", self.state],
                 stdout=log, stderr=log, env=environment,
             )  # fmt: skip

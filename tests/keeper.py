@@ -12,7 +12,13 @@ from typing import Any, Self
 
 import pytest
 
-from edgehome.config.types import CameraConfig, Config, RecognizerConfig
+from edgehome.config.types import (
+    CameraConfig,
+    Config,
+    MotionConfig,
+    RecognizerConfig,
+    RuntimeConfig,
+)
 from edgehome.errands import Errands
 from edgehome.messages import Ready
 from edgehome.quarantine import Quarantine
@@ -43,6 +49,8 @@ class Keeper:
         source: Path | str,
         clock: Callable[[], float] = time.monotonic,
         writer: FileWriter | None = None,
+        runtime: RuntimeConfig | None = None,
+        motion: MotionConfig | None = None,
         **more: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +67,9 @@ class Keeper:
         self.vision = Vision(
             Config(
                 camera=CameraConfig(source=str(source)),
-                recognizer=RecognizerConfig(model=model, threads=1),
+                recognizer=RecognizerConfig(model=model),
+                runtime=runtime or RuntimeConfig(threads=1),
+                motion=motion or MotionConfig(),
             ),
             selector=self._selector,
             errands=self.errands,
@@ -108,7 +118,7 @@ class Keeper:
 def turn_until(keepers: list[Keeper], done: Callable[[Keeper], object], timeout_s: float) -> None:
     """Turn all of them, until it is true of each."""
     until_s = time.monotonic() + timeout_s
-    while not all(done(keeper) for keeper in keepers):
+    while sum(bool(done(keeper)) for keeper in keepers) < len(keepers):  # each is asked
         assert time.monotonic() < until_s, [keeper.reports for keeper in keepers]
         for keeper in keepers:
             keeper.turn(0.02 / len(keepers))

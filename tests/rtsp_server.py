@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from typing import Self
 
 import av
-from made_clips import numbered
+from made_clips import Picture, numbered
 
 SDP = """v=0
 o=- 0 0 IN IP4 127.0.0.1
@@ -29,9 +30,17 @@ a=control:video
 
 
 class RtspServer:
-    """Serves numbered pictures at `rate` to one client after the other."""
+    """Serves pictures at `rate` to one client after the other; `picture` makes each."""
 
-    def __init__(self, *, rate: int = 20, password: str = "", frames: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        rate: int = 20,
+        password: str = "",
+        frames: int | None = None,
+        picture: Callable[[int], Picture] = numbered,
+    ) -> None:
+        self._picture = picture
         self._rate = rate
         self._password = password
         self._frames = frames
@@ -119,10 +128,11 @@ class RtspServer:
         address = f"rtp://127.0.0.1:{port}?pkt_size=1200&localrtcpport=0"
         with av.open(address, "w", format="rtp") as file:
             stream = file.add_stream("libx264", rate=self._rate, options=options)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.height, stream.width = self._picture(0).shape[:2]
+            stream.pix_fmt = "yuv420p"
             number = 0
             while not self._stop.wait(1 / self._rate) and number != self._frames:
-                frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(self._picture(number), format="rgb24")
                 frame.pts, frame.time_base = number, Fraction(1, self._rate)
                 file.mux(stream.encode(frame))
                 number += 1

@@ -75,6 +75,18 @@ def test_variable_gaps_never_give_more_than_the_rate() -> None:
     assert 2995 <= len(due) <= 3001
 
 
+@pytest.mark.parametrize(("rate", "every"), [(5.0, 6), (10 / 3, 9), (2.5, 12), (5 / 3, 18)])
+def test_a_rate_that_is_changed_counts_from_the_next_frame_on(rate: float, every: int) -> None:
+    pace = Pace(5)
+    times_s = steady(30, 600)
+    before = [index for index in range(301) if pace.due(times_s[index])]
+    pace.change(rate)
+    after = [index for index in range(301, 600) if pace.due(times_s[index])]
+    assert before == list(range(0, 301, 6))
+    assert after == list(range(301, 600, every))
+    assert pace.skipped == 600 - len(before) - len(after)
+
+
 def test_after_a_gap_the_grid_starts_anew() -> None:
     times_s = steady(10, 5) + steady(10, 7, start_s=60.05)
     assert picked(times_s) == [0, 2, 4, 5, 7, 9, 11]

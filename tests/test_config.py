@@ -16,9 +16,9 @@ from edgehome.config import document
 from edgehome.config.condition_reader import COMMON
 from edgehome.config.conditions import CONDITIONS, Between, walk
 from edgehome.config.nodes import options_of
-from edgehome.config.types import Config, Rule
+from edgehome.config.types import Config, Rule, RuntimeConfig
 from edgehome.configfile import GOOD_COPY, ConfigInvalidError, check, load
-from edgehome.types import Severity
+from edgehome.types import Delegate, Severity
 
 
 def test_an_empty_file_is_the_defaults() -> None:
@@ -71,7 +71,7 @@ def test_the_sample_is_right_and_shows_every_key_where_it_belongs() -> None:
 
 def test_what_the_sample_comments_out_is_right_too() -> None:
     config = config_of(whole_sample())
-    assert config.recognizer.delegate == "libedgetpu.so.1"
+    assert config.runtime == Config().runtime
     assert config.supervisor.allow_reboot is False
     assert config.device.id == "front_door"
     assert len(config.rules) == 5
@@ -86,7 +86,7 @@ def test_the_sample_shows_defaults_where_it_says_so() -> None:
     assert config.motion.gate == default.motion.gate
     assert config.motion.threshold == default.motion.threshold
     recognizer, usual = config.recognizer, default.recognizer
-    for name in ("threads", "window_s", "ensemble"):
+    for name in ("window_s", "ensemble"):
         assert getattr(recognizer, name) == getattr(usual, name)
     mqtt = {f.name for f in fields(config.mqtt)} - {"host", "username", "password_file", "ca_file"}
     for name in mqtt:
@@ -280,3 +280,21 @@ def test_the_last_known_good_copy_runs_when_the_file_is_wrong(tmp_path: Path) ->
 def test_the_sample_of_the_box_is_right_for_the_model_of_the_box() -> None:
     config, errors = check(ROOT / "config.yaml")
     assert config, errors
+
+
+def test_what_the_model_runs_on_has_a_section_and_the_old_places_lead_there() -> None:
+    runtime = config_of(
+        "runtime: {delegate: cpu, threads: 3, rate: 2.5, library: /a/b.so}\n"
+    ).runtime
+    assert runtime == RuntimeConfig(Delegate.CPU, "/a/b.so", 3, 2.5)
+    assert config_of("runtime: {threads: auto, rate: auto}\n").runtime == RuntimeConfig()
+    assert errors_of("recognizer: {threads: 2, delegate: libedgetpu.so.1}\n") == [
+        "c.yaml:1:14: recognizer.threads: is now runtime.threads",
+        "c.yaml:1:26: recognizer.delegate: is now runtime.delegate (auto, edgetpu or cpu), its "
+        "file runtime.library",
+    ]
+    assert errors_of("runtime: {delegate: edge, threads: 17}\n") == [
+        "c.yaml:1:21: runtime.delegate: 'edge' is not one of auto, edgetpu, cpu; "
+        "did you mean 'edgetpu'?",
+        "c.yaml:1:36: runtime.threads: '17' is out of range; 1 to 16; or auto",
+    ]

@@ -17,8 +17,9 @@ import pytest
 from rtsp_server import RtspServer
 from test_worker import Heard
 
-from edgehome import confinement, doctor, landlock, seccomp
+from edgehome import confinement, landlock, seccomp
 from edgehome.config.types import Config, RecognizerConfig
+from edgehome.doctor import node as doctor_node
 from edgehome.messages import Ready
 from edgehome.seccomp import ALLOW, CALLS, JUDGED, MACHINES, REFUSE, program
 
@@ -153,6 +154,32 @@ said["by a link in /proc"] = error_of(lambda: Path(f"/proc/self/root{secret}").r
     )
     assert set(said.values()) <= {"EACCES", "EXDEV"}, said
     assert secret.read_text() == "canary"
+
+
+@confined_here
+@needs_landlock
+def test_a_device_that_comes_after_the_walls_is_missing_and_not_forbidden(tmp_path: Path) -> None:
+    late = tmp_path / "video0"  # the walls know what is there when they go up
+    said = inside(
+        """
+maker.communicate(b"now")
+from edgehome.camera.video import Decoder, explained
+from edgehome.types import CameraError
+try:
+    with explained(sys.argv[1]), Decoder(sys.argv[1], size=32):
+        pass
+except CameraError as error:
+    said["code"] = error.problem.code
+    said["told"] = error.problem.message
+""",
+        late,
+        source=str(late),
+        before=f'maker = subprocess.Popen(["sh", "-c", "read go; : > {late}"], stdin=-1)',
+    )
+    assert said == {
+        "code": "camera_missing",
+        "told": f"{late} gives no video: it was plugged in only just now.",
+    }
 
 
 @confined_here
@@ -401,7 +428,7 @@ if sys.argv[2] == "confined":
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import Frame
 noise = numpy.random.default_rng(1)
-with Recognizer(model, threads=1, delegate="", window_s=10.0) as recognizer:
+with Recognizer(model, threads=1, window_s=10.0) as recognizer:
     times = []
     for step in range(200):
         image = noise.integers(0, 255, (172, 172, 3), dtype=numpy.uint8)
@@ -433,13 +460,13 @@ def test_doctor_says_what_the_walls_hold_and_what_they_do_not(
     secret = tmp_path / "mqtt-password"
     secret.write_text("x")
     config = Config(recognizer=RecognizerConfig(model=BOX))
-    finding = doctor._walls(config, secret)
+    finding = doctor_node.worker_walls(config, secret)
     assert (finding.state, finding.message) == (
         "good", "the worker has no network, reads no secret, writes nothing",
     )  # fmt: skip
     fewer = confinement.Walls(network=True, memory=True, secrets=False, writes=False)
-    monkeypatch.setattr(doctor, "tried", lambda *_: fewer)  # as on a kernel without Landlock
-    finding = doctor._walls(config, secret)
+    monkeypatch.setattr(doctor_node, "tried", lambda *_: fewer)  # as on a kernel without Landlock
+    finding = doctor_node.worker_walls(config, secret)
     assert finding.state == "poor"
     assert "read files that it does not need, the password too, write files" in finding.message
     assert "Landlock" in finding.remedy

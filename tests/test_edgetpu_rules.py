@@ -14,6 +14,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from movinet.random_weights import random_weights
 
+from edgehome.movinet import edgetpu_rules as rules
 from edgehome.movinet.architecture import A0
 from edgehome.movinet.compiler import compile_movinet
 
@@ -76,7 +77,7 @@ class Maker:
         self.operators.append(made)
         return int(made.outputs[0])
 
-    def judge(self, inputs: list[int], outputs: list[int]) -> list[edgetpu_rules.Verdict]:
+    def judge(self, inputs: list[int], outputs: list[int]) -> list[rules.Verdict]:
         graph = schema.SubGraphT()
         graph.tensors, graph.operators = self.tensors, self.operators
         graph.inputs, graph.outputs = inputs, outputs
@@ -85,7 +86,7 @@ class Maker:
         model.operatorCodes = self.codes
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")
-        return edgetpu_rules.judge(bytes(builder.Output()))
+        return rules.judge(bytes(builder.Output()))
 
 
 def one(
@@ -95,7 +96,7 @@ def one(
     constants: tuple[Any, ...] = (),
     kind: str = "INT8",
     **options: int,
-) -> edgetpu_rules.Verdict:
+) -> rules.Verdict:
     """Return the verdict on one operator: its inputs' shapes, then its constants."""
     maker = Maker()
     inputs = [maker.tensor(each, kind) for each in given]  # type: ignore[arg-type]
@@ -130,7 +131,7 @@ CONV, DEEP, AXES = np.ones((6, 1, 1, 4)), np.ones((1, 3, 3, 4)), "int32"
     ],
     ids=lambda verdict: verdict.operator,
 )  # fmt: skip
-def test_what_the_table_allows_maps(verdict: edgetpu_rules.Verdict) -> None:
+def test_what_the_table_allows_maps(verdict: rules.Verdict) -> None:
     assert (verdict.runs, verdict.reason) == ("tpu", "")
 
 
@@ -170,7 +171,7 @@ def test_what_the_table_allows_maps(verdict: edgetpu_rules.Verdict) -> None:
     ],
     ids=lambda value: value.operator if hasattr(value, "operator") else value,
 )  # fmt: skip
-def test_what_the_table_refuses_is_unsupported(verdict: edgetpu_rules.Verdict, reason: str) -> None:
+def test_what_the_table_refuses_is_unsupported(verdict: rules.Verdict, reason: str) -> None:
     assert verdict.runs == "unsupported"
     assert reason in verdict.reason
 
@@ -186,7 +187,7 @@ def test_everything_after_the_first_that_is_unsupported_runs_on_the_cpu() -> Non
     verdicts = maker.judge([picture], [made])
     assert [v.runs for v in verdicts] == ["host", "tpu", "unsupported", "after", "host"]
     assert [v.macs for v in verdicts] == [0, 8 * 8 * 6 * 4, 0, 8 * 8 * 2 * 9 * 6, 0]
-    found = edgetpu_rules.summary(verdicts)
+    found = rules.summary(verdicts)
     assert found["mapped_percent"] == round(100 * 1536 / (1536 + 6912), 2)
     assert found["first_unsupported"]["position"] == 2
 
@@ -224,7 +225,7 @@ def test_a_compiled_model_maps_in_the_form_made_for_it(form: Any) -> None:
     architecture = replace(A0, classes=600)
     weights = random_weights(architecture, 1)
     data = compile_movinet(architecture, weights, EveryRange(), precision="int8", form=form)
-    found = edgetpu_rules.summary(edgetpu_rules.judge(data))
+    found = rules.summary(rules.judge(data))
     if form == "tpu":
         assert found["mapped_percent"] >= 95
     else:

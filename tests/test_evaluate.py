@@ -11,7 +11,7 @@ import pytest
 
 from edgehome.__main__ import main
 from edgehome.clips import LabelledClip
-from edgehome.evaluate import Seen, judge, render
+from edgehome.evaluate import Seen, evaluate, judge, render
 from edgehome.footage import watch_clip
 from edgehome.heads.head import Head, read_head, write_head
 from edgehome.heads.statistics import clip_statistics
@@ -199,3 +199,27 @@ def test_a_list_that_is_wrong_or_missing_has_an_exit_status_of_its_own(
     assert main(["evaluate", str(wrong), "--model", model]) == 65
     assert "list.csv:2: 3 values for 4 columns" in capsys.readouterr().err
     assert main(["evaluate", str(listed(tmp_path, ROWS[0])), "--model", model]) == 66
+
+
+def test_another_rate_is_that_of_a_model_whose_manifest_has_it(
+    box_model: Path, rendered: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / box_model.name
+    shutil.copytree(box_model.parent / "heads", tmp_path / "heads")
+    copy.write_bytes(box_model.read_bytes())
+    manifest = json.loads(box_model.with_suffix(".json").read_text())
+    copy.with_suffix(".json").write_text(json.dumps(manifest | {"rate": 2.5}))
+    clip = LabelledClip(rendered / "room-day-fight.mp4", frozenset({"fighting"}), "a", "", ())
+    slow, _ = evaluate([clip], copy)
+    asked, _ = evaluate([clip], box_model, rate=2.5)
+    assert slow["rate"] == asked["rate"] == 2.5
+    assert slow["clips"][0]["highest"] == asked["clips"][0]["highest"]
+    assert evaluate([clip], box_model)[0]["clips"][0]["highest"] != asked["clips"][0]["highest"]
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "x", "nan", "1000"])
+def test_a_rate_that_is_none_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "clips.csv", "--rate", rate])
+    assert ended.value.code == 64
+    assert "--rate" in capsys.readouterr().err

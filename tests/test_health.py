@@ -151,3 +151,17 @@ def test_the_machine_is_looked_at_now_and_then_and_never_twice_at_once() -> None
     assert checkup.machine == hot
     checkup.turn()
     assert len(jobs) == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "2"}', "null"])
+def test_a_note_of_an_undone_upgrade_that_makes_no_sense_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rollback.json").write_text(text)
+    assert codes(looked(tmp_path, {})) == []
+
+
+def test_an_upgrade_that_was_undone_is_a_problem_that_names_it(tmp_path: Path) -> None:
+    note = {"version": "0.2.0-20261123T010203Z", "reason": "it hung"}
+    (tmp_path / "rollback.json").write_text(json.dumps(note))
+    machine = looked(tmp_path, {})
+    assert codes(machine) == ["upgrade_undone"]
+    assert "0.2.0-20261123T010203Z was undone: it hung." in machine.problems[0].message

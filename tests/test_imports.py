@@ -17,7 +17,11 @@ OWNERS = {
     "libcamera": {"edgehome.camera.pi"},
     "av": {"edgehome.camera.video", "edgehome.camera.scale"},
     "PIL": {"edgehome.camera.pi"},
-    "ai_edge_litert": {"edgehome.recognizer.litert", "edgehome.movinet.graph"},
+    "ai_edge_litert": {
+        "edgehome.recognizer.litert",
+        "edgehome.movinet.graph",
+        "edgehome.movinet.edgetpu_rules",
+    },
     "flatbuffers": {"edgehome.movinet.graph"},
     "tflite_runtime": {"edgehome.recognizer.litert"},
     "paho": {"edgehome.mqtt"},
@@ -64,16 +68,35 @@ ALLOWED = {
         "edgehome.mqtt", "edgehome.delivery", "edgehome.backoff", "edgehome.broker",
     },
     "edgehome.camera": {"edgehome.types", "edgehome.camera"},
+    "edgehome.look": {
+        "edgehome.types", "edgehome.configfile", "edgehome.camera", "edgehome.privacy",
+        "edgehome.config",
+    },
     "edgehome.recognizer": {
         "edgehome.types", "edgehome.recognizer", "edgehome.heads.head", "edgehome.heads.names",
         "edgehome.heads.statistics",
     },
+    "edgehome.doctor.accelerator": {
+        "edgehome.types", "edgehome.config", "edgehome.messages", "edgehome.doctor",
+        "edgehome.recognizer.delegate", "edgehome.recognizer.edgetpu",
+    },
+    "edgehome.recognizer.trial": {
+        "edgehome.types", "edgehome.recognizer", "edgehome.confinement",
+    },
     "edgehome.gate": {"edgehome.types", "edgehome.gate"},
     "edgehome.movinet": {"edgehome.types", "edgehome.movinet", "edgehome.recognizer"},
-    "edgehome.messages": {"edgehome.types"},
+    "edgehome.workerproblems": {"edgehome.types", "edgehome.ladder"},
+    "edgehome.coral": {
+        "edgehome.types", "edgehome.config", "edgehome.errands", "edgehome.messages",
+        "edgehome.orders", "edgehome.process", "edgehome.recognizer.delegate",
+        "edgehome.recognizer.edgetpu",
+    },
+    "edgehome.messages": {"edgehome.types", "edgehome.budget"},
+    "edgehome.orders": {"edgehome.types", "edgehome.budget", "edgehome.messages"},
+    "edgehome.boards": set(),
     "edgehome.privacy": {"edgehome.types", "edgehome.camera"},
     "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
-    "edgehome.process": {"edgehome.types", "edgehome.messages"},
+    "edgehome.process": {"edgehome.types", "edgehome.messages", "edgehome.orders"},
     "edgehome.statefile": set(),
     "edgehome.seccomp": set(),
     "edgehome.landlock": set(),
@@ -114,7 +137,15 @@ ALLOWED = {
         "edgehome.labels", "edgehome.packs", "edgehome.sheet", "edgehome.junit",
         "edgehome.replay", "edgehome.ruletests",
     },
-    "edgehome.health": {"edgehome.types", "edgehome.homeassistant"},
+    "edgehome.health": {"edgehome.types", "edgehome.homeassistant", "edgehome.rollback"},
+    "edgehome.rollback": {"edgehome.types"},
+    "edgehome.doctor": {"edgehome.types", "edgehome.health", "edgehome.doctor"},
+    "edgehome.selftest": {
+        "edgehome.types", "edgehome.messages", "edgehome.process", "edgehome.camera",
+        "edgehome.doctor", "edgehome.configfile", "edgehome.selftest",
+    },
+    "edgehome.budget": set(),
+    "edgehome.heat": set(),
     "edgehome.silence": {"edgehome.statefile"},
     "edgehome.thresholds": {"edgehome.config", "edgehome.statefile"},
     "edgehome.announcer": {
@@ -129,17 +160,21 @@ ALLOWED = {
 """A module or package and the modules of ours that it may import."""
 
 COMPOSERS = {
-    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.node", "edgehome.worker",
+    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.boardtrial", "edgehome.governor", "edgehome.boardcommand", "edgehome.node", "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
     "edgehome.replay.replaying", "edgehome.checking",
-    "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
+    "edgehome.selftest.alarm", "edgehome.selftest.load", "edgehome.selftest.player",
+    "edgehome.selftest.running",
+    "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring",
+    "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
     "edgehome.teachcurves",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
-PURE = ("edgehome.events", "edgehome.rules", "edgehome.homeassistant", "edgehome.ladder")
+PURE = ("edgehome.events", "edgehome.rules", "edgehome.homeassistant", "edgehome.ladder",
+        "edgehome.budget", "edgehome.heat")  # fmt: skip
 FORBIDDEN_IN_PURE = {"time", "threading", "socket", "random", "subprocess", "os", "uuid", "secrets"}
 
 

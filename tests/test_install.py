@@ -24,7 +24,7 @@ from edgehome.recognizer.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-SHELL_SCRIPTS = ["install.sh", ".ci/run", "tests/system/boot.sh"]
+SHELL_SCRIPTS = ["install.sh", "systemd/trial.sh", ".ci/run", "tests/system/boot.sh"]
 SHELL_SCRIPTS += ["scripts/check", "scripts/test", "scripts/lock"]
 
 
@@ -53,7 +53,7 @@ def test_help_tells_every_option_and_every_exit_status() -> None:
     options = set(re.findall(r"--[a-z-]+", script.partition("main() {")[2])) - {"--help"}
     statuses = re.findall(r"\b\w+=(\d\d)\b", script.partition("usage() {")[0])
     assert {"--demo", "--test", "--uninstall"} <= options
-    assert len(statuses) == 6
+    assert len(statuses) == 7
     assert [word for word in (*options, *statuses) if word not in told.stdout] == []
 
 
@@ -63,6 +63,10 @@ def test_help_tells_every_option_and_every_exit_status() -> None:
         (["--modle", "x"], 64, "There is no option --modle."),
         (["--model"], 64, "--model needs a file."),
         (["--purge"], 64, "--purge goes with --uninstall."),
+        (["--wheels"], 64, "--wheels needs a folder."),
+        (["--for", "3.9"], 64, "--for needs 3.11, 3.12 or 3.13."),
+        (["--for", "3.11"], 64, "--for goes with --download."),
+        (["--wheels", "/no/such"], 66, "There is no folder /no/such."),
         (["--model", "/no/such.tflite"], 66, "There is no file /no/such.tflite."),
         (["--password-file", "/no/such"], 66, "There is no file /no/such."),
     ],
@@ -87,7 +91,7 @@ def test_a_32_bit_system_is_refused_before_anything_is_done(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.parametrize("argument", ["--uninstall", "--video"])
+@pytest.mark.parametrize("argument", ["--uninstall", "--rollback", "--video"])
 def test_the_system_is_only_touched_by_root(tmp_path: Path, argument: str) -> None:
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:2]:
@@ -171,22 +175,32 @@ def test_every_locked_package_has_a_wheel(python: str, machine: str, tmp_path: P
 
 
 def run_steps(folder: Path, steps: str, **variables: object) -> subprocess.CompletedProcess[str]:
-    """Run functions of install.sh from this checkout, with `folder` in the place of /etc/edgehome.
+    """Run functions of install.sh from this checkout, with `folder` in the place of the system.
 
-    This Python stands in for the release's, and nobody for the group edgehome.
+    This Python stands in for the release's, and nobody for the group edgehome. `take` is what
+    trial.sh does with a release that is complete.
     """
+    trial = (ROOT / "systemd" / "trial.sh").read_text(encoding="utf-8")
+    (folder / "units").mkdir(exist_ok=True)
+    for there, here in (
+        ("opt/edgehome", "opt"), ("etc/edgehome", "etc"), ("etc/systemd/system", "units")
+    ):  # fmt: skip
+        trial = trial.replace(f"=/{there}", f"={folder}/{here}")
+    (folder / "trial.sh").write_text(trial)
+    release = folder / "opt" / "releases" / "1"
     script = (ROOT / "install.sh").read_text(encoding="utf-8").rpartition('main "$@"')[0]
     script = script.replace("config=/etc/edgehome", f"config={folder}/etc")
-    tools = folder / "bin"
-    tools.mkdir(exist_ok=True)
+    tools = release / "bin"
+    tools.mkdir(parents=True, exist_ok=True)
     (tools / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (tools / "chgrp").write_text("#!/bin/sh\n")
     for tool in tools.iterdir():
         tool.chmod(0o755)
-    given = {"release": folder, "model": "", "imported": "", "password_file": "", **variables}
+    given = {"release": release, "model": "", "imported": "", "password_file": "", **variables}
     assigned = "".join(f"{name}='{value}'\n" for name, value in given.items())
+    take = f"take() {{ bash {folder}/trial.sh take releases/1; }}"
     return subprocess.run(
-        ["bash", "-c", f"{script}\n{assigned}\n{steps}"],
+        ["bash", "-c", f"{script}\n{take}\n{assigned}\n{steps}"],
         capture_output=True,
         text=True,
         check=False,
@@ -198,7 +212,7 @@ def run_steps(folder: Path, steps: str, **variables: object) -> subprocess.Compl
 def test_a_fresh_installation_watches_with_the_model_in_the_box(
     tmp_path: Path, box_model: Path
 ) -> None:
-    done = run_steps(tmp_path, "install_models; install_configuration")
+    done = run_steps(tmp_path, "complete_release; import_model; install_configuration; take")
     assert done.returncode == 0, done.stderr
     config, errors = check(tmp_path / "etc" / "config.yaml")
     assert (errors, (tmp_path / "etc" / "config.yaml").stat().st_mode & 0o777) == ([], 0o640)
@@ -218,7 +232,7 @@ def test_a_release_brings_its_own_model_and_leaves_the_owners(
     for name in ("edgehome-a0.tflite", "edgehome-a0.json", "mine.tflite"):
         (models / name).write_text("of an earlier release")
     (tmp_path / "etc" / "config.yaml").write_text("# mine\n")
-    done = run_steps(tmp_path, "install_models; install_configuration")
+    done = run_steps(tmp_path, "complete_release; import_model; install_configuration; take")
     assert done.returncode == 0, done.stderr
     assert read_manifest(models / "edgehome-a0.tflite") == read_manifest(box_model)
     assert (models / "mine.tflite").read_text() == "of an earlier release"
@@ -229,7 +243,7 @@ def test_a_release_brings_its_schema_for_editors_beside_the_configuration(tmp_pa
     installed = tmp_path / "etc" / "config.schema.json"
     installed.parent.mkdir()
     installed.write_text("of an earlier release")
-    done = run_steps(tmp_path, "install_configuration")
+    done = run_steps(tmp_path, "complete_release; install_configuration; take")
     assert done.returncode == 0, done.stderr
     assert installed.read_bytes() == (ROOT / "config.schema.json").read_bytes()
     assert installed.stat().st_mode & 0o777 == 0o644
@@ -238,7 +252,9 @@ def test_a_release_brings_its_schema_for_editors_beside_the_configuration(tmp_pa
 def test_a_published_model_is_imported_and_named_where_the_configuration_is_fresh(
     tmp_path: Path, k600_original: Path
 ) -> None:
-    done = run_steps(tmp_path, "install_models; install_configuration", model=k600_original)
+    done = run_steps(
+        tmp_path, "complete_release; import_model; install_configuration; take", model=k600_original
+    )
     assert done.returncode == 0, done.stderr
     assert "600 labels, computed in int8" in done.stdout
     config, errors = check(tmp_path / "etc" / "config.yaml")
@@ -253,7 +269,9 @@ def test_a_model_without_the_labels_of_the_sample_leaves_the_home_watched_all_th
     tmp_path: Path,
 ) -> None:
     model = compiled_model(tmp_path)
-    done = run_steps(tmp_path, "install_models; install_configuration", model=model)
+    done = run_steps(
+        tmp_path, "complete_release; import_model; install_configuration; take", model=model
+    )
     assert done.returncode == 0, done.stderr
     assert "then set there: model: models/small.tflite" in done.stdout
     config, errors = check(tmp_path / "etc" / "config.yaml")
@@ -272,7 +290,7 @@ def test_a_configuration_that_is_there_is_left_alone_and_the_line_to_set_is_told
     config.parent.mkdir()
     config.write_text("# mine\n")
     line = "\n      recognizer:\n        model: models/small.tflite\n"
-    steps = "install_models; install_configuration"
+    steps = "complete_release; import_model; install_configuration; take"
     assert line in run_steps(tmp_path, steps, model=model).stdout
     assert config.read_text() == "# mine\n"
     config.write_text("recognizer: {model: models/small.tflite}\n")
@@ -285,7 +303,7 @@ def test_a_model_that_cannot_be_used_is_refused_and_nothing_is_written(
 ) -> None:
     model = tmp_path / "given.tflite"
     model.write_bytes(b"no model" if kind == "text" else small_model())
-    refused = run_steps(tmp_path, "install_models; echo went on", model=model)
+    refused = run_steps(tmp_path, "import_model; echo went on", model=model)
     assert refused.returncode == 66
     assert f"The model {model} was refused; nothing else was changed." in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -296,7 +314,9 @@ def test_a_model_that_cannot_be_used_is_refused_and_nothing_is_written(
 def test_a_box_without_its_model_is_said_to_be_incomplete(tmp_path: Path) -> None:
     empty = tmp_path / "checkout"
     empty.mkdir()
-    refused = run_steps(tmp_path, f"cd {empty}; install_models")
+    refused = run_steps(
+        tmp_path, f"cp -r systemd config.schema.json {empty}; cd {empty}; complete_release"
+    )
     assert refused.returncode == 71
     assert "is the checkout complete?" in refused.stderr
 

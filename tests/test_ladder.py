@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgehome.ladder import BACKOFF_S, Action, CrashCount, Ladder, Rung
+from edgehome.ladder import BACKOFF_S, CAMERA_S, Action, CrashCount, Ladder, Rung
 from edgehome.quarantine import Choice, Quarantine, file_sha256
 from edgehome.reboot import Reboot
 from edgehome.statefile import StateFile
@@ -213,3 +213,25 @@ def test_a_broken_state_file_is_as_good_as_none(tmp_path: Path, content: bytes) 
     again = StateFile(path)
     again.load()
     assert again.get("armed", True) is False
+
+
+def test_a_camera_at_fault_is_tried_again_every_five_seconds() -> None:
+    ladder, now_s, pauses = Ladder(0.0), 0.0, []
+    for _ in range(8):
+        assert ladder.step(now_s) is Action.START
+        ladder.started(now_s)
+        pauses.append(ladder.exited(now_s, most_s=CAMERA_S))
+        now_s += pauses[-1]
+    assert pauses == [0, 1, 2, 5, 5, 5, 5, 5]
+
+
+def test_a_worker_that_said_why_it_ends_and_does_not_is_killed_two_seconds_later() -> None:
+    ladder = Ladder(0.0)
+    ladder.step(0.0)
+    ladder.started(0.0)
+    ladder.result(10.0)
+    ladder.ending(13.0)
+    assert ladder.step(14.9) is Action.NOTHING
+    assert ladder.step(15.0) is Action.KILL
+    assert ladder.rung is Rung.KILLING
+    assert ladder.exited(15.1) == 0

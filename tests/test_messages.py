@@ -10,18 +10,20 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edgehome.budget import Budget, Measured
 from edgehome.messages import (
     Failure,
+    Measuring,
+    Message,
     MessageError,
+    Paced,
     Probabilities,
     Ready,
-    Settings,
     decode,
-    decode_settings,
     encode,
-    encode_settings,
     places_of,
 )
+from edgehome.orders import Settings, decode_settings, encode_settings
 from edgehome.types import CameraState, Problem, Scores
 
 LABELS = tuple(f"label {n}" for n in range(600))
@@ -37,6 +39,8 @@ SCORES = Scores(
 )
 READY = Ready(LABELS, 5.0, "ab" * 32, "ai-edge-litert 2.3.0", Problem("a", "b.", "c."))
 NO_TROUBLE = Ready(("fall",), 5.0, "ab" * 32, "ai-edge-litert 2.3.0", None)
+MEASURED = Measured("ab" * 32, "x 1", "a board, 4 cores", "2026", ((1, 50.5), (2, 30.0)))
+CHOSEN = replace(NO_TROUBLE, own_rate=5.0, budget=Budget(2, 5.0, 30.0), measured=MEASURED, rate=2.5)
 ROW = Probabilities(PLACES, array("f", SCORES.probabilities.values()))
 STILL = replace(
     SCORES,
@@ -117,16 +121,25 @@ def test_scores_of_six_hundred_labels_take_three_kilobytes() -> None:
 
 
 def test_settings_arrive_as_they_were_sent() -> None:
-    settings = Settings("pi", "/m.tflite", 2, "", 10.0)
+    settings = Settings("pi", "/m.tflite", 2, "cpu", 10.0)
     assert decode_settings(encode_settings(settings)) == settings
-    settings = Settings("pi", "/m.tflite", 2, "libedgetpu.so.1", 10.0, (0.5, 3.0), 2)
+    settings = Settings("pi", "/m.tflite", 2, "edgetpu", 10.0, (0.5, 3.0), 2, library="/x")
     assert decode_settings(encode_settings(settings)) == settings
     tree = ((0.0, 0.0), (0.3, 0.0), (0.3, 0.4))
     settings = replace(settings, gate=False, motion=0.02, ignore=(tree, tree[::-1]))
     assert decode_settings(encode_settings(settings)) == settings
+    settings = replace(settings, rate=2.5, at_most=1.0, measure=True, measured=MEASURED)
+    assert decode_settings(encode_settings(settings)) == settings
     for packet in (b"{}", b'{"shorter_s": [], "ignore": [3]}'):
         with pytest.raises(MessageError):
             decode_settings(packet)
+
+
+@pytest.mark.parametrize(
+    "sent", [CHOSEN, replace(CHOSEN, budget=Budget(1, 5.0)), Measuring(), Paced(1.667)]
+)
+def test_what_was_chosen_for_the_board_arrives_as_it_was_sent(sent: Message) -> None:
+    assert decode(encode(sent), {}) == sent
 
 
 @pytest.mark.parametrize("tail", [b"", b"\0" * 2396, b"\0" * 2404, b"\0" * 2399])
@@ -142,6 +155,17 @@ def test_scores_without_a_number_for_every_label_are_refused(tail: bytes) -> Non
         (NO_TROUBLE, "sha256", 1.5),
         (NO_TROUBLE, "runtime", "\ud800"),
         (NO_TROUBLE, "rate", "5"),
+        (NO_TROUBLE, "rate", 0),
+        (NO_TROUBLE, "own_rate", "5"),
+        (CHOSEN, "budget", {"threads": 0, "rate": 5.0, "step_ms": 30.0}),
+        (CHOSEN, "budget", {"threads": 1, "rate": -5.0, "step_ms": 30.0}),
+        (CHOSEN, "budget", {"threads": 1, "rate": 5.0, "step_ms": "x"}),
+        (CHOSEN, "budget", {"threads": 1}),
+        (CHOSEN, "budget", 7),
+        (CHOSEN, "measured", 7),
+        (CHOSEN, "measured", {"steps": []}),
+        (Paced(2.5), "rate", 0),
+        (Paced(2.5), "rate", None),
         (NO_TROUBLE, "labels", [1]),
         (NO_TROUBLE, "degraded", {"code": 1, "message": "b.", "remedy": "c."}),
         (SCORES, "time_s", float("nan")),

@@ -19,7 +19,7 @@ WORD, VALUE = 767_044, b"\0\0\0\1"
 LOAD = (
     "import sys; from pathlib import Path\n"
     "from edgehome.recognizer.recognizer import Recognizer\n"
-    "with Recognizer(Path(sys.argv[1]), threads=1, delegate='', window_s=10.0): pass\n"
+    "with Recognizer(Path(sys.argv[1]), threads=1, window_s=10.0): pass\n"
 )
 
 

@@ -19,6 +19,7 @@ from edgehome.config.types import (
     MqttConfig,
     RecognizerConfig,
     Rule,
+    RuntimeConfig,
     SnapshotsConfig,
     SupervisorConfig,
 )
@@ -137,7 +138,8 @@ SOFT = [
 HARD = [
     config(device=DeviceConfig(name="Other")),
     config(camera=CameraConfig(source="/dev/video0")),
-    config(recognizer=RecognizerConfig(threads=4)),
+    config(recognizer=RecognizerConfig(ensemble=2)),
+    config(runtime=RuntimeConfig(threads=4)),
     config(motion=MotionConfig(gate=False)),
     config(mqtt=MqttConfig(host="other")),
     config(snapshots=SnapshotsConfig(enabled=True)),

@@ -90,7 +90,7 @@ BAD = {
     "an unknown key": "device: {nmae: a}\n",
     "a duration without its unit": "events: {smoothing: 1}\n",
     "a percentage": rule("when: fall\nabove: 80%"),
-    "a number out of range": "recognizer: {threads: 99}\n",
+    "a number out of range": "runtime: {threads: 99}\n",
     "a rule without a when": "rules:\n  - name: A rule\n",
     "a rule without a name": "rules:\n  - when: fall\n",
     "above beside a list": rule("when: [fall]\nabove: 0.5"),

@@ -31,17 +31,17 @@ from edgehome.messages import (
     MessageError,
     Snapshot,
     decode,
-    decode_request,
     encode,
-    encode_request,
 )
+from edgehome.orders import decode_request, encode_rate, encode_request
 from edgehome.process import WorkerProcess
 from edgehome.quarantine import Quarantine
 from edgehome.reboot import Reboot
+from edgehome.settings import worker_settings
 from edgehome.snapshot import PAUSE_S, UNDER_WAY, Requests, fitted
 from edgehome.statefile import StateFile
 from edgehome.types import Scores
-from edgehome.vision import Vision, worker_settings
+from edgehome.vision import Vision
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PICTURE, ATTRIBUTES = f"{BASE}/snapshot", f"{BASE}/snapshot/attributes"
@@ -99,6 +99,7 @@ def test_a_snapshot_arrives_as_it_was_sent() -> None:
     sent = Snapshot("an alert", AT, SMALL)
     assert decode(encode(sent), {}) == sent
     assert decode_request(encode_request("an alert")) == "an alert"
+    assert decode_request(encode_rate(2.5)) == 2.5
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,14 @@ def test_a_cut_or_scrambled_snapshot_is_refused_or_still_a_snapshot() -> None:
         assert len(found.jpeg) <= SNAPSHOT_BYTES
 
 
-@pytest.mark.parametrize("packet", [b"", b"{}", b"[]", b'{"snapshot": 7}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"", b"{}", b"[]", b'{"snapshot": 7}', b"[" * 100_000, b'{"rate": "5"}', b'{"rate": 0.0}',
+        b'{"rate": -1.0}', b'{"rate": NaN}', b'{"rate": 1e999}', b'{"snapshot": "a", "rate": "a"}',
+        b'{"rate": true}',
+    ],
+)  # fmt: skip
 def test_what_is_no_request_is_refused(packet: bytes) -> None:
     with pytest.raises(MessageError):
         decode_request(packet)

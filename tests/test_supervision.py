@@ -20,7 +20,8 @@ import pytest
 from keeper import Keeper, turn_until, with_faults
 
 from edgehome.ladder import BACKOFF_S, RESULT_S, Rung
-from edgehome.messages import Probabilities, Settings, encode
+from edgehome.messages import Probabilities, encode
+from edgehome.orders import Settings
 from edgehome.process import WorkerProcess
 from edgehome.statefile import FileWriter
 from edgehome.types import Scores

@@ -64,6 +64,25 @@ def test_systemd_knows_every_key_and_every_value(tmp_path: Path) -> None:
     assert len(complaints(installed)) >= 2, "verify does not bite"
 
 
+@needs_systemd_analyze
+@pytest.mark.parametrize("name", ["edgehome-trial", "edgehome-reboot"])
+def test_systemd_knows_every_key_of_the_units_beside_it(tmp_path: Path, name: str) -> None:
+    units = [tmp_path / f"{name}.{kind}" for kind in ("path", "service")]
+    for unit in units:
+        text = (UNIT.parent / unit.name).read_text()
+        unit.write_text(re.sub(r"ExecStart=/\S+", "ExecStart=/bin/true", text))
+    command = ["systemd-analyze", "verify", "--man=no", *map(str, units)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert [line for line in run.stderr.splitlines() if name in line] == []
+
+
+def test_a_trial_is_no_part_of_a_release() -> None:
+    script = (ROOT / "systemd" / "trial.sh").read_text(encoding="utf-8")
+    assert "python -m" not in script, "a release whose Python is broken has to be taken back too"
+    unit = (UNIT.parent / "edgehome-trial.service").read_text(encoding="utf-8")
+    assert "ExecStart=/opt/edgehome/trial.sh\n" in unit
+
+
 def test_no_key_is_newer_than_systemd_252() -> None:
     # Bookworm's systemd ignores these with a warning, whatever the one of this machine knows.
     newer = {"RestartSteps", "RestartMaxDelaySec", "RestartMode", "ImportCredential", "OpenFile"}

@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -20,11 +23,16 @@ from made_clips import NUMBERS, numbered_clip
 from small_model import place, place_head, small_model
 from tiny_stream import tiny_stream
 
+from edgehome.boards import board_name, installed_runtime
+from edgehome.budget import Budget, Measured
 from edgehome.config.types import Config, MotionConfig
-from edgehome.messages import Failure, Message, MessageError, Ready, Settings, encode
+from edgehome.messages import Failure, Measuring, Message, MessageError, Paced, Ready, encode
+from edgehome.orders import Settings
 from edgehome.process import WorkerProcess
-from edgehome.types import Scores
-from edgehome.vision import worker_settings
+from edgehome.quarantine import file_sha256
+from edgehome.settings import worker_settings
+from edgehome.types import CameraError, Scores
+from edgehome.worker import told
 
 ROOT = Path(__file__).resolve().parents[1]
 RSS_MB = 120
@@ -39,8 +47,8 @@ class Heard:
     """A worker and all that it has said."""
 
     def __init__(self, model: Path, source: Path | str, **more: Any) -> None:
-        more = {"window_s": 10.0, **more}
-        settings = Settings(str(source), str(model), threads=1, delegate="", **more)
+        more = {"threads": 1, "delegate": "cpu", "window_s": 10.0, **more}
+        settings = Settings(str(source), str(model), **more)
         self.worker = WorkerProcess.spawn(settings)
         self.messages: list[Message] = []
 
@@ -186,9 +194,9 @@ def test_a_crash_is_told_from_a_kill(
 def test_a_worker_dies_with_its_supervisor(box_model: Path, clip: Path) -> None:
     script = (
         "import sys, time\n"
-        "from edgehome.messages import Settings\n"
+        "from edgehome.orders import Settings\n"
         "from edgehome.process import WorkerProcess\n"
-        "worker = WorkerProcess.spawn(Settings(sys.argv[2], sys.argv[1], 1, '', 10.0))\n"
+        "worker = WorkerProcess.spawn(Settings(sys.argv[2], sys.argv[1], 1, 'cpu', 10.0))\n"
         "while not any(True for _ in worker.messages()): time.sleep(0.05)\n"
         "print(worker.pid, flush=True)\n"
         "time.sleep(60)\n"
@@ -284,3 +292,104 @@ def test_a_still_scene_of_a_second_model_has_no_scores_of_the_first() -> None:
         with pytest.raises(MessageError):
             next(heard)
         worker.close()
+
+
+# --- what the board can carry ---------------------------------------------------------------------
+
+
+def test_a_worker_measures_the_board_before_it_watches(
+    start: Callable[..., Heard], box_model: Path, clip: Path
+) -> None:
+    heard = start(box_model, clip, threads=0, measure=True)
+    heard.until(lambda said: sum(isinstance(m, Scores) for m in said) >= 3)
+    measuring, ready = heard.messages[:2]
+    assert measuring == Measuring()
+    assert isinstance(ready, Ready)
+    assert ready.measured
+    assert ready.budget
+    assert ready.measured.sha256 == ready.sha256
+    assert ready.measured.runtime == ready.runtime == installed_runtime()
+    assert ready.measured.board == board_name()
+    assert ready.budget.step_ms == ready.measured.step_ms(ready.budget.threads)
+    assert ready.rate == ready.budget.rate
+    assert ready.own_rate == 5
+
+
+@pytest.mark.parametrize("other", ["", "runtime", "board", "sha256"])
+def test_a_worker_measures_anew_only_what_was_another_model_runtime_or_board(
+    start: Callable[..., Heard], box_model: Path, clip: Path, other: str
+) -> None:
+    sha256 = file_sha256(box_model)
+    kept = Measured(sha256, installed_runtime(), board_name(), "2026", ((1, 333.0),))
+    kept = replace(kept, **{other: "another"}) if other else kept
+    heard = start(box_model, clip, measure=True, measured=kept)
+    heard.until(lambda said: any(isinstance(m, Ready) for m in said))
+    assert (Measuring() in heard.messages) is bool(other)
+    ready = heard.messages[-1] if isinstance(heard.messages[-1], Ready) else heard.messages[0]
+    assert isinstance(ready, Ready)
+    assert ready.budget
+    if other:
+        assert ready.budget.step_ms != 333
+    else:
+        assert ready.measured is None
+        assert (ready.budget.rate, ready.rate) == (1.667, 1.667)
+
+
+def test_a_worker_takes_what_the_user_says_without_measuring(
+    start: Callable[..., Heard], box_model: Path, clip: Path
+) -> None:
+    heard = start(box_model, clip, measure=True, rate=2.0)
+    heard.until(lambda said: len(said) > 0)
+    ready = heard.messages[0]
+    assert isinstance(ready, Ready)
+    assert (ready.rate, ready.budget, ready.measured) == (2.0, Budget(1, 2.0), None)
+
+
+def test_a_worker_changes_its_rate_without_a_restart(
+    start: Callable[..., Heard], box_model: Path, clip: Path
+) -> None:
+    """The look back stays ten seconds: half the frames fill it as far as all of them did."""
+    heard = start(box_model, clip, at_most=2.5, gate=False)
+    heard.until(lambda said: sum(isinstance(m, Scores) for m in said) >= 8)
+    ready = heard.messages[0]
+    assert isinstance(ready, Ready)
+    assert (ready.rate, ready.budget) == (2.5, Budget(1, 5.0))
+    assert gaps(heard.scores()[1:]) == pytest.approx([0.4] * 6, abs=0.12)
+    assert [one.warm for one in heard.scores()[:3]] == pytest.approx([1 / 25, 2 / 25, 3 / 25])
+    for rate, window in ((5.0, 50), (5 / 3, 17)):
+        assert heard.worker.ask_rate(rate)
+        heard.until(lambda said, rate=rate: Paced(rate) in said)  # type: ignore[misc]
+        paced = heard.messages.index(Paced(rate))
+        heard.until(lambda said, paced=paced: len(said) > paced + 8)  # type: ignore[misc]
+        after = [one for one in heard.messages[paced + 1 :] if isinstance(one, Scores)]
+        assert [one.warm for one in after[:3]] == pytest.approx([n / window for n in (1, 2, 3)])
+        assert median(gaps(after)) == pytest.approx(1 / rate, abs=0.1)
+    frames = [one.frame for one in heard.scores()]
+    assert frames == list(range(1, len(frames) + 1))
+    heard.worker.ask_rate(50.0)
+    heard.until(lambda said: Paced(5.0) in said[-3:])
+
+
+def gaps(scores: list[Scores]) -> list[float]:
+    return [after.time_s - before.time_s for before, after in pairwise(scores)]
+
+
+def test_why_a_worker_ends_is_said_before_the_camera_is_left() -> None:
+    """To leave a camera whose driver hangs may take for ever."""
+    happened: list[str] = []
+
+    @contextmanager
+    def camera() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            happened.append("left")
+
+    def send(message: Message) -> None:
+        assert isinstance(message, Failure)
+        happened.append(message.problem.code)
+
+    with pytest.raises(SystemExit) as ended, told(send), camera(), told(send):
+        raise CameraError("camera_timeout", "It is silent.", "Wait.")
+    assert happened == ["camera_timeout", "left"]
+    assert ended.value.code == 1

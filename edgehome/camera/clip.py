@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from edgehome.camera.aim import Aim
 from edgehome.camera.pace import Pace, Timeline
 from edgehome.camera.video import VideoFile
 from edgehome.types import Frame
@@ -18,10 +19,12 @@ log = logging.getLogger(__name__)
 class VideoClip:
     """A file on its own clock, for replay: the same frames every time, as fast as it can."""
 
-    def __init__(self, path: Path, *, size: int, rate: float, start: datetime) -> None:
+    def __init__(
+        self, path: Path, *, size: int, rate: float, start: datetime, aim: Aim | None = None
+    ) -> None:
         self._start = start
         self._pace = Pace(rate)
-        self._file = VideoFile(path, size=size)
+        self._file = VideoFile(path, size=size, aim=aim)
 
     def __enter__(self) -> Self:
         self._file.__enter__()

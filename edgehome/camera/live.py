@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from edgehome.camera.address import without_password
+from edgehome.camera.aim import Aim
 from edgehome.camera.newest import Newest
 from edgehome.camera.pace import Pace, Timeline
 from edgehome.camera.video import (
@@ -56,10 +57,13 @@ PROBE = {"analyzeduration": "1000000"}
 class LiveVideo:
     """A V4L2 device, a network stream, or a file that plays in real time, over and over."""
 
-    def __init__(self, source: str, *, size: int, rate: float, picture: int = 0) -> None:
+    def __init__(
+        self, source: str, *, size: int, rate: float, picture: int = 0, aim: Aim | None = None
+    ) -> None:
         self._source = source
         self._size = size
-        self._whole = Whole(picture) if picture else None
+        self._aim = aim
+        self._whole = Whole(picture, aim) if picture else None
         self._decoded: tuple[float, datetime, Picture, Fraction] | None = None
         """The newest picture that was due, as it was decoded, where pictures are wanted."""
         self._pace = Pace(rate)
@@ -101,6 +105,10 @@ class LiveVideo:
             elif time.monotonic() - self._progress_s > SILENCE_S:
                 raise silent(self._source)
 
+    def set_rate(self, rate: float) -> None:
+        """Yield so many frames a second from now on."""
+        self._pace.change(rate)
+
     def picture(self) -> Frame | None:
         """Return the newest picture, whole; it is scaled only now."""
         if self._whole is None or self._decoded is None:
@@ -124,7 +132,8 @@ class LiveVideo:
 
     def _follow(self) -> None:
         """Take what the camera sends, stamped on arrival."""
-        with explained(self._source), camera_decoder(self._source, size=self._size) as decoder:
+        decoder = camera_decoder(self._source, size=self._size, aim=self._aim)
+        with explained(self._source), decoder:
             for pictures in decoder.packets():
                 now_s = time.monotonic()
                 if now_s - self._progress_s > SILENCE_S:
@@ -143,7 +152,7 @@ class LiveVideo:
         timeline: Timeline | None = None
         broken = 0
         while not self._stop.is_set():
-            with VideoFile(path, size=self._size) as file:
+            with VideoFile(path, size=self._size, aim=self._aim) as file:
                 first_time = timeline is None
                 timeline = timeline or Timeline(file.period_s, longest_gap_s=LONGEST_GAP_S)
                 self._play_once(file, timeline)
@@ -171,9 +180,11 @@ class LiveVideo:
             self._newest.put(Frame(time_s, at, decoder.image(picture), decoder.view))
 
 
-def camera_decoder(source: str, *, size: int) -> Decoder:
+def camera_decoder(source: str, *, size: int, aim: Aim | None = None) -> Decoder:
     """Return the decoder of a V4L2 device or of a network address, with what each needs."""
     if source.startswith("/dev/"):
-        return Decoder(source, size=size, format="v4l2", options=DEVICE, timeout_s=SILENCE_S)
+        return Decoder(
+            source, size=size, format="v4l2", options=DEVICE, timeout_s=SILENCE_S, aim=aim
+        )
     options = PROBE | (RTSP if source.startswith(("rtsp://", "rtsps://")) else {})
-    return Decoder(source, size=size, options=options, timeout_s=SILENCE_S)
+    return Decoder(source, size=size, options=options, timeout_s=SILENCE_S, aim=aim)

@@ -26,6 +26,11 @@ class Pace:
         """The next point of the grid that wants a frame."""
         self._previous_s: float | None = None
 
+    def change(self, rate: float) -> None:
+        """Pick so many frames a second from the next one on; from any thread."""
+        self._rate = rate
+        self._previous_s = None  # last: it begins the grid anew
+
     def due(self, time_s: float) -> bool:
         """Say whether the frame of that moment (seconds, any monotonic clock) is wanted."""
         previous_s, self._previous_s = self._previous_s, time_s

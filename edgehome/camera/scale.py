@@ -11,6 +11,7 @@ import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame as Picture
 
+from edgehome.camera.aim import Aim, cut, turned, unturned
 from edgehome.types import View
 
 if TYPE_CHECKING:
@@ -28,31 +29,34 @@ scaled up, colour reaches three pixels of the source."""
 class Square:
     """Cuts out the middle square and scales it, in FFmpeg; the cut goes first, it is the cheaper.
 
-    The square is one on the screen: where pixels are not square, the cut is not either.
+    The square is one on the screen: where pixels are not square, the cut is not either. It is the
+    middle of the region that counts.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, aim: Aim | None = None) -> None:
         self._size = size
+        self._aim = aim or Aim()
         self._graph: Graph | None = None
-        self._shape: tuple[int, int, str, Fraction] | None = None
+        self._shape: tuple[int, int, str, Fraction, int] | None = None
         self._scaled: tuple[float, float, float, float, int] = (0, 0, 0, 0, 0)
         self._turns = 0
 
     @property
     def view(self) -> View:
         """What of the picture the last image shows."""
-        return _turned(View(*self._scaled), self._target, self._turns)
+        return turned(View(*self._scaled), self._target, self._turns)
 
     def image(self, frame: Picture, aspect: Fraction) -> NDArray[np.uint8]:
         """Return a frame's part, upright; `aspect` is the width of a pixel by its height."""
-        shape = (frame.width, frame.height, frame.format.name, aspect)
+        # Phones store the sensor's picture and the angle (counterclockwise) to show it at.
+        turns = (round(frame.rotation / 90) + self._aim.turns) % 4
+        self._turns = turns
+        shape = (frame.width, frame.height, frame.format.name, aspect, turns)
         if self._graph is None or shape != self._shape:
             self._shape = shape
             self._graph = self._built(frame.width, frame.height, frame.format, aspect)
         self._graph.push(frame)
         image = self._graph.pull().to_ndarray()
-        # Phones store the sensor's picture and the angle (counterclockwise) to show it at.
-        self._turns = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(image, self._turns))
 
     def _sizes(
@@ -63,21 +67,26 @@ class Square:
         return (max(1, round(side / aspect)), max(1, round(side))), (self._size, self._size)
 
     def _built(self, width: int, height: int, pixels: VideoFormat, aspect: Fraction) -> Graph:
-        cut, self._target = self._sizes(width, height, aspect)
         # The cut begins and ends between samples of colour, as FFmpeg would have it anyway.
         grid = _grid(pixels)
+        left, top, wide, high = cut((width, height), unturned(self._aim.region, self._turns), grid)
+        part, self._target = self._sizes(wide, high, aspect)
         at = [
-            round((n - m) / 2) // g * g for n, m, g in zip((width, height), cut, grid, strict=True)
+            start + round((n - m) / 2) // g * g
+            for start, n, m, g in zip((left, top), (wide, high), part, grid, strict=True)
         ]
-        cut = (max(grid[0], cut[0] // grid[0] * grid[0]), max(grid[1], cut[1] // grid[1] * grid[1]))
-        across, down = self._target[0] / cut[0], self._target[1] / cut[1]
+        part = (
+            max(grid[0], part[0] // grid[0] * grid[0]),
+            max(grid[1], part[1] // grid[1] * grid[1]),
+        )
+        across, down = self._target[0] / part[0], self._target[1] / part[1]
         reach = max(LEAST_REACH, 2 + ceil(3 * max(across, down)))
         self._scaled = (-at[0] * across, -at[1] * down, width * across, height * down, reach)
         graph = Graph()
         source = graph.add_buffer(
             width=width, height=height, format=pixels, time_base=Fraction(1, av.time_base)
         )
-        crop = graph.add("crop", f"w={cut[0]}:h={cut[1]}:x={at[0]}:y={at[1]}")
+        crop = graph.add("crop", f"w={part[0]}:h={part[1]}:x={at[0]}:y={at[1]}")
         to = f"w={self._target[0]}:h={self._target[1]}"
         scale = graph.add("scale", f"{to}:flags=bilinear:threads=1")
         rgb = graph.add("format", "pix_fmts=rgb24")
@@ -86,7 +95,7 @@ class Square:
 
 
 class Whole(Square):
-    """Scales the whole picture to a longer side of at most `size` pixels."""
+    """Scales the whole region that counts to a longer side of at most `size` pixels."""
 
     def _sizes(
         self, width: int, height: int, aspect: Fraction
@@ -101,15 +110,6 @@ def _grid(pixels: VideoFormat) -> tuple[int, int]:
     """Return the pixels, across and down, that share a sample of colour."""
     wide, high = pixels.chroma_width(1024), pixels.chroma_height(1024)
     return (1024 // wide if wide else 1, 1024 // high if high else 1)
-
-
-def _turned(view: View, size: tuple[int, int], turns: int) -> View:
-    """Return the view of an image of (width, height) after quarter turns counterclockwise."""
-    for _ in range(turns):
-        left, top, width, height, reach = view
-        view = View(top, size[0] - left - width, height, width, reach)
-        size = (size[1], size[0])
-    return view
 
 
 def jpeg(image: NDArray[np.uint8], quality: int | None = None) -> bytes:

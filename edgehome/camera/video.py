@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from av.error import ExitError, FFmpegError, HTTPForbiddenError, HTTPUnauthorize
 from av.error import TimeoutError as FFmpegTimeoutError
 
 from edgehome.camera.address import without_password
+from edgehome.camera.aim import Aim
 from edgehome.camera.scale import Picture, Square, Whole, jpeg
 from edgehome.types import CameraError, View
 
@@ -59,6 +61,7 @@ class Decoder:
         format: str | None = None,  # noqa: A002  (FFmpeg's word)
         options: dict[str, str] | None = None,
         timeout_s: float | None = None,
+        aim: Aim | None = None,
     ) -> None:
         self.broken = 0
         """Frames that could not be decoded, so far."""
@@ -68,7 +71,7 @@ class Decoder:
         self._format = format
         self._options = options or {}
         self._timeout_s = timeout_s
-        self._square = Square(size)
+        self._square = Square(size, aim)
 
     def __enter__(self) -> Self:
         self._container = self._open()
@@ -137,8 +140,10 @@ class Decoder:
 class VideoFile(Decoder):
     """Decodes a file. Entering raises CameraError: clip_missing, clip_unreadable."""
 
-    def __init__(self, path: Path, *, size: int) -> None:
-        super().__init__(f"file:{path}", size=size)  # else a colon in it would be a protocol
+    def __init__(self, path: Path, *, size: int, aim: Aim | None = None) -> None:
+        super().__init__(
+            f"file:{path}", size=size, aim=aim
+        )  # else a colon in it would be a protocol
         self.fault = ""
         """What is wrong with the file, as a clause; known when the pictures have ended."""
         self._path = path
@@ -210,6 +215,9 @@ def _live_error(source: str, error: FFmpegError) -> CameraError:
             f"{name} refuses the user or the password.",
             "Write them into the address: rtsp://user:password@host/stream.",
         )
+    if error.errno == errno.EACCES and os.access(source, os.R_OK | os.W_OK):
+        # It is the worker's walls, which know the devices that were there when it began.
+        return missing(source, "it was plugged in only just now")
     if isinstance(error, PermissionError):
         return CameraError(
             "camera_denied",

@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehome.types import View
+from edgehome.types import Region, View
 
 Plane = NDArray[np.uint8]
 """Uint8, (height, width)."""
@@ -74,14 +74,30 @@ def unpack(buffer: Plane, layout: Layout) -> tuple[Plane, Plane, Plane]:
     return (luma, second, first) if layout.format in ("YVU420", "NV21") else (luma, first, second)
 
 
-def square_view(layout: Layout, size: int) -> View:
-    """Return what of the picture `square` shows."""
-    side, top, left = _middle(layout.height, layout.width)
+def cut_out(
+    planes: tuple[Plane, Plane, Plane], box: tuple[int, int, int, int]
+) -> tuple[Plane, Plane, Plane]:
+    """Return views of a part of the planes; left, top, width and height in pixels, all even."""
+    left, top, width, height = box
+    luma = planes[0][top : top + height, left : left + width]
+    u, v = (
+        plane[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
+        for plane in planes[1:]
+    )
+    return luma, u, v
+
+
+def square_view(shown: tuple[int, int], size: int, outer: Region | None = None) -> View:
+    """Return what of the picture `square` shows.
+
+    `shown` are width and height of the planes it is given, `outer` is where in pixels of these
+    the whole picture lies, if they are not all of it.
+    """
+    x, y, width, height = outer or (0, 0, *shown)
+    side, top, left = _middle(shown[1], shown[0])
     share = size / (2 * side)
     reach = REACH + ceil(2 * share)
-    return View(
-        -2 * left * share, -2 * top * share, layout.width * share, layout.height * share, reach
-    )
+    return View((x - 2 * left) * share, (y - 2 * top) * share, width * share, height * share, reach)
 
 
 def _middle(height: int, width: int) -> tuple[int, int, int]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from edgehome.config.values import Choice, Parser, probability, suggest
 
+LEAST_SIDE = 0.1
+"""A smaller part of the picture holds too few pixels of most cameras."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -55,5 +57,18 @@ def _sorted_days(found: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
     return tuple(sorted({day for days in found for day in days}))
 
 
+def _region(found: tuple[float, ...]) -> tuple[float, ...]:
+    x, y, width, height = found
+    if min(width, height) < LEAST_SIDE:
+        raise ValueError(f"is too small: width and height are at least {LEAST_SIDE:g}")
+    for start, side, words in ((x, width, "x and width"), (y, height, "y and height")):
+        if start + side > 1.000001:
+            raise ValueError(
+                f"reaches beyond the picture: {words} make {start + side:g}, at most 1"
+            )
+    return x, y, min(width, 1 - x), min(height, 1 - y)
+
+
 WEEKDAYS = ListOf(weekdays, 1, 7, single=True, join=_sorted_days)
+REGION = ListOf(probability, 4, 4, join=_region)
 POLYGONS = ListOf(ListOf(ListOf(probability, 2, 2), 3, 100), 0, 50)

@@ -17,6 +17,11 @@ from edgehome.config.values import Parser, suggest
 Entries = dict[str, tuple[Scalar, Node]]
 """A mapping's keys and values by the key's text."""
 KINDS = {Scalar: "a single value", Sequence: "a list", Mapping: "keys with values"}
+MOVED = {
+    "recognizer.threads": "runtime.threads",
+    "recognizer.delegate": "runtime.delegate (auto, edgetpu or cpu), its file runtime.library",
+}
+"""Where keys of earlier files are now."""
 MAX_TEXT = 1000
 MAX_HINTS = 100
 
@@ -41,6 +46,9 @@ class Nodes:
 
     def unknown(self, key: Scalar, path: str, known: Collection[str]) -> None:
         """Keep that a key is not known, with what was probably meant."""
+        if path in MOVED:
+            self.error(key.mark, path, f"is now {MOVED[path]}")
+            return
         hint = self.hint(key.text, known) or f"; known are {', '.join(known)}"
         self.error(key.mark, path, f"is not known here{hint}")
 

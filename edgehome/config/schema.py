@@ -78,6 +78,8 @@ def schema() -> Schema:
 def default_of(field: Field[Any], option: Option) -> object:
     """Return a key's default as the file would have it, or None where there is none to name."""
     value: Any = field.default
+    if isinstance(option.parse, values.Auto) and value is None:
+        return "auto"
     if field.name in _FOLLOWS or value in {None, (), ""}:
         return None
     written: object = value
@@ -111,7 +113,8 @@ def duration_text(seconds: float) -> str:
 
 def described(option: Option) -> str:
     """Return what a key is for, with its range where it has one."""
-    span = option.parse.words if isinstance(option.parse, values.Within) else ""
+    parse = option.parse.parse if isinstance(option.parse, values.Auto) else option.parse
+    span = parse.words if isinstance(parse, values.Within) else ""
     return f"{option.about} Takes {span}." if span else option.about
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgehome.config import lists, values
 from edgehome.config.conditions import ActivityCondition, Condition, label_of
 from edgehome.config.options import option, section
-from edgehome.types import Polygon, Severity
+from edgehome.types import EDGETPU_LIBRARY, WHOLE, Delegate, Polygon, Region, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +32,39 @@ class CameraConfig:
     source: str = option(
         values.source, "pi", "pi, a video file, rtsp://... or a device such as /dev/video0."
     )
+    rotation: int = option(
+        values.quarter_turns,
+        0,
+        "Degrees clockwise by which the picture is turned to be upright: 0, 90, 180 or 270.",
+    )
+    region: Region = option(
+        lists.REGION,
+        WHOLE,
+        "The part of the upright picture that counts: [x, y, width, height], 0 to 1 from its top "
+        "left. The model sees the middle square of it.",
+    )
     privacy: tuple[Polygon, ...] = option(
         lists.POLYGONS,
         (),
         "Polygons that are blackened before anything looks at a picture: lists of [x, y], 0 to 1 "
-        "from the top left of the camera's whole picture.",
+        "from the top left of the camera's whole picture, turned upright.",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizerConfig:
-    """The network and how it runs."""
+    """The network, and what is made of its judgements."""
 
     model: Path = option(
         values.path,
         Path("models/edgehome-a0.tflite"),
         "A compiled stream MoViNet: the one in the box, or what `edgehome models import` made.",
     )
-    threads: int = option(
-        values.Within(values.integer, 1, 16, "1 to 16"), 2, "CPU threads for inference."
-    )
-    delegate: str = option(
-        values.optional_text, "", "An accelerator's library such as libedgetpu.so.1."
+    smaller_model: Path | None = option(
+        values.path,
+        None,
+        "One that runs instead while the board is too slow or too hot for `model`; it has to know "
+        "the labels in the rules.",
     )
     window_s: float = option(
         values.Within(values.duration, 0.5, 60, "500ms to 60s"),
@@ -65,6 +76,31 @@ class RecognizerConfig:
         values.Within(values.integer, 1, 4, "1 to 4"),
         1,
         "Members of the model that take turns with the frames; their judgements are averaged.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """What the network runs on, and how fast."""
+
+    delegate: Delegate = option(
+        values.Choice(tuple(Delegate)),
+        Delegate.AUTO,
+        "edgetpu: a Coral, and tell when it cannot be used; cpu: never; auto: a Coral where the "
+        "model has a form for it and one answers.",
+    )
+    library: str = option(
+        values.text, EDGETPU_LIBRARY, "The Edge TPU's library: its name, or its path."
+    )
+    threads: int | None = option(
+        values.Auto(values.Within(values.integer, 1, 16, "1 to 16")),
+        None,
+        "CPU threads for inference.",
+    )
+    rate: float | None = option(
+        values.Auto(values.Within(values.number, 0.5, 30, "0.5 to 30")),
+        None,
+        "Frames a second; auto: what the model wants, or less on a board that is too slow for it.",
     )
 
 
@@ -240,6 +276,7 @@ class Config:
     device: DeviceConfig = section(DeviceConfig)
     camera: CameraConfig = section(CameraConfig)
     recognizer: RecognizerConfig = section(RecognizerConfig)
+    runtime: RuntimeConfig = section(RuntimeConfig)
     events: EventsConfig = section(EventsConfig)
     motion: MotionConfig = section(MotionConfig)
     location: LocationConfig = section(LocationConfig)

@@ -40,6 +40,7 @@ _PLAIN: dict[Any, Schema] = {
     },
     values.number: {"type": "number"},
     values.integer: {"type": "integer"},
+    values.quarter_turns: {"enum": [0, 90, 180, 270]},
     values.probability: {"type": "number", "minimum": 0, "maximum": 1},
     values.boolean: {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": _YES_OR_NO}]},
     values.path: {"type": _TEXT, "minLength": 1},
@@ -69,6 +70,8 @@ def schema_of(parser: values.Parser | lists.ListOf) -> Schema:
         return _list(parser)
     if isinstance(parser, values.Choice):
         return {"enum": [str(word) for word in parser.words]}
+    if isinstance(parser, values.Auto):
+        return {"anyOf": [{"const": "auto"}, schema_of(parser.parse)]}
     if isinstance(parser, values.Within):
         inner = schema_of(parser.parse)
         if inner["type"] == "string":  # a duration: its range is for the description

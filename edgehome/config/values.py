@@ -112,6 +112,22 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Auto:
+    """What another parser takes, or the word auto, which stands for None."""
+
+    parse: Within
+
+    def __call__(self, value: str) -> Any:  # noqa: ANN401
+        """Return the parsed value, or None for auto."""
+        if value == "auto":
+            return None
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; or auto") from None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of some words."""
 
@@ -143,6 +159,13 @@ def frames_of(value: str) -> tuple[int, int]:
     if not 1 <= count <= of <= 300:
         raise ValueError(f"{value!r}: the first from 1 to the second, the second at most 300")
     return count, of
+
+
+def quarter_turns(value: str) -> int:
+    """Return degrees of a turn that leaves a picture rectangular."""
+    if value.strip() not in {"0", "90", "180", "270"}:
+        raise ValueError(f"{value!r} is not one of 0, 90, 180, 270 (degrees clockwise)")
+    return int(value)
 
 
 def number(value: str) -> float:

@@ -31,6 +31,9 @@ class Gate:
     It may once nothing has moved for as many frames as a judgement looks back on: from then on
     every frame that the model would judge by shows the same. A frame that moves, or on which the
     camera's state changes, is never still, so the model sees the first one.
+
+    While the camera looks for another exposure what changes is the light: motion then stays what
+    it was, and the model looks for itself.
     """
 
     def __init__(
@@ -47,9 +50,14 @@ class Gate:
         self._threshold = threshold
         self._motion = Motion(ignore)
         self._tamper = Tamper()
+        self._part = 0.0
         self._calm = 0  # frames since the last that moved
         self._camera: frozenset[CameraState] = frozenset()
         self._time_s: float | None = None
+
+    def begin_anew(self, hold: int) -> None:
+        """Take other frames for which the model goes on, with nothing behind it."""
+        self._hold, self._calm = hold, 0
 
     def look(self, frame: Frame) -> Look:
         """Return what the frame tells."""
@@ -58,9 +66,12 @@ class Gate:
             self._calm = 0
         self._time_s = frame.time_s
         picture = small(frame.image)
-        motion = self._motion.part(picture)
+        if frame.settled:
+            self._part = self._motion.part(picture)
+        else:
+            self._motion.forget()
         camera = self._tamper.look(frame, picture)
-        wakes = motion >= self._threshold or camera != self._camera
+        wakes = self._part >= self._threshold or camera != self._camera or not frame.settled
         self._camera = camera
         self._calm = 0 if wakes else self._calm + 1
-        return Look(motion, camera, still=self._enabled and self._calm > self._hold)
+        return Look(self._part, camera, still=self._enabled and self._calm > self._hold)

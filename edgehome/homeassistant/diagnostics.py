@@ -35,6 +35,8 @@ _COUNTERS: dict[str, Component] = {
         "sug_dsp_prc": 0,
         **MEASUREMENT,
     },
+    "rate": {"name": "Chosen rate", "unit_of_meas": "fps"},
+    "threads": {"name": "Threads"},
     "frame_age_s": {
         "name": "Last frame age",
         "dev_cla": "duration",

@@ -90,6 +90,10 @@ class NodeStatus:
     """None until it is known."""
     inference_ms: float | None = None
     """Milliseconds a frame; None until it is known."""
+    rate: float | None = None
+    """Frames a second that the model is to look at; None until it is known."""
+    threads: int | None = None
+    """CPU threads of the model; None until it is known."""
     skipped: int = 0
     """Frames that the camera gave and nobody looked at, since the node started."""
     worker_restarts: int = 0
@@ -147,6 +151,8 @@ def heartbeat(status: NodeStatus) -> Message:
         "frames": status.frames,
         "frames_per_second": _rounded(status.frames_per_second),
         "inference_ms": _rounded(status.inference_ms),
+        "rate": _rounded(status.rate),
+        "threads": status.threads,
         "skipped": status.skipped,
         "worker_restarts": status.worker_restarts,
         "pending": status.pending,

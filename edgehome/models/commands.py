@@ -1,4 +1,4 @@
-"""`edgehome models list | show | verify | fetch | import`: arguments, and what is printed.
+"""`edgehome models list | show | verify | fetch | import | export`: arguments, and what is printed.
 
 Modules are imported by the action that needs them: every command reads these arguments.
 """
@@ -44,6 +44,10 @@ def add_models(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
         parser.add_argument("-c", "--config", type=Path, help="config.yaml (%(default)s)")
     fetched.add_argument("name", metavar="NAME", choices=CATALOGUE, help=", ".join(CATALOGUE))
     fetched.add_argument("--to", type=Path, metavar="FOLDER", help="(the folder of the config's)")
+    exported = add("export", _export, "Write a model for another machine's compiler.")
+    exported.add_argument("file", type=Path, metavar="MODEL", help="a compiled int8 model")
+    exported.add_argument("--for", dest="target", choices=("edgetpu",), required=True)
+    exported.add_argument("--to", type=Path, metavar="FOLDER", default=Path(), help="(this one)")
     show = add("show", _show, "Say all that is known of a model file.")
     tried = add("verify", _verify, "Hold a model file to its hash, run one frame, try its heads.")
     for parser in (show, tried):
@@ -61,6 +65,13 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="(the folder of the config's)")
     parser.add_argument("--name", help="of the new file (movinet-a0, or the file's with -edgehome)")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="one label a line")
+    parser.add_argument(
+        "--for",
+        dest="model",
+        type=Path,
+        metavar="MODEL",
+        help="FILE is what Google's compiler made of this model for an Edge TPU",
+    )
     parser.add_argument(
         "--form",
         choices=("cpu", "tpu"),
@@ -159,6 +170,8 @@ def _fetch(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     from edgehome.models.copying import is_compiled
 
+    if options.model:
+        return _import_edgetpu(options)
     return _import_compiled(options) if is_compiled(options.file) else _import_published(options)
 
 
@@ -178,6 +191,33 @@ def _import_compiled(options: argparse.Namespace) -> int:
     done = copy_model(options.file, folder, options.name or options.file.stem, step=step)
     step("")
     print(json.dumps(done.fields()) if options.json else copied(done))
+    return 0
+
+
+def _import_edgetpu(options: argparse.Namespace) -> int:
+    from edgehome.models.edgetpu import adopt
+    from edgehome.models.text import adopted
+
+    for option in ("labels", "form", "precision", "to", "name"):
+        if getattr(options, option):
+            raise ModelError(
+                "model_refused",
+                f"With --for the file goes beside the model, so --{option} changes nothing.",
+                "Leave it out.",
+            )
+    done = adopt(options.file, options.model)
+    print(json.dumps(done.fields()) if options.json else adopted(done))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from edgehome.models.edgetpu import export_model
+    from edgehome.models.text import exported
+
+    step = _step(shows=sys.stderr.isatty() and not options.json)
+    done = export_model(options.file, options.to, step=step)
+    step("")
+    print(json.dumps(done.fields()) if options.json else exported(done))
     return 0
 
 

@@ -11,6 +11,7 @@ from edgehome.heads.names import FOLDER, head_files, heads_beside
 from edgehome.models.selftest import SelfTest, self_test_apart
 from edgehome.models.verify import Finding, verify
 from edgehome.recognizer.compiled import read_interface
+from edgehome.recognizer.edgetpu import edgetpu_file, load_edgetpu
 from edgehome.recognizer.manifest import Manifest, load_model
 from edgehome.recognizer.tflite_file import TfliteFile
 from edgehome.statefile import write_atomically
@@ -77,9 +78,11 @@ def copy_model(source: Path, folder: Path, name: str, *, step: Step) -> Copied:
             f"with float32 to {tested.correlation:.4f} and strays by {tested.drift:.4f}.",
             "Copy it again, with its manifest; nothing was written.",
         )
-    step("writing")
     path = folder / f"{name}.tflite"
     files = {folder / FOLDER / head.name: head.read_bytes() for head in heads}
+    if manifest.edgetpu:
+        files[edgetpu_file(path)] = load_edgetpu(source, manifest)
+    step("writing")
     manifest_data = source.with_suffix(".json").read_bytes()
     write_files(files | {path: data, path.with_suffix(".json"): manifest_data})
     return Copied(path, manifest, tuple(head.stem for head in heads), left_out, tested)

@@ -68,15 +68,24 @@ def self_test(model: Path) -> SelfTest:
     return SelfTest(round(correlation, 4), round(_drift(data, pictures[0]), 6), len(pictures))
 
 
-def self_test_apart(model: Path) -> SelfTest:
-    """Run the test in a child, which a damaged file or a faulty driver may crash. Raises as it."""
+def self_test_apart(model: Path, timeout_s: float = _TIMEOUT_S) -> SelfTest:
+    """Run the test in a child, which a damaged file or a faulty driver may crash.
+
+    Raises as it does, and ModelError `self_test_slow` when `timeout_s` seconds were not enough.
+    """
     command = [sys.executable, "-m", "edgehome.models.selftest", str(model)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
         )
         answer: dict[str, Any] = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError) as error:
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(
+            "self_test_slow",
+            f"The self-test of {model.name} was not done within {timeout_s:.0f} s.",
+            "It may take its time with: edgehome bench --selftest",
+        ) from error
+    except ValueError as error:
         raise ModelError(
             "model_crashed", f"{model.name} does not survive its self-test.", "Do not use it."
         ) from error

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgehome.models.copying import Copied
+    from edgehome.models.edgetpu import Adopted, Exported
     from edgehome.models.importer import Imported
 
 
@@ -98,6 +99,30 @@ def copied(done: Copied) -> str:
 {done.path}: {done.manifest.name}, compiled already; copied with its manifest{heads}{left_out}
   with float32, on this machine: {done.tested.correlation:.4f} on {done.tested.scenes} scenes
 {_use(done.path)}"""
+
+
+def exported(done: Exported) -> str:
+    """Return what was written for the Edge TPU's compiler, and what is to be done with it."""
+    rules = done.rules
+    stays = rules["operators"] - rules["mapped"]
+    return f"""\
+{done.path}: {done.title}, for the Edge TPU's compiler; says the same as {done.model.name}, bit \
+for bit, on {done.pictures} pictures
+  by the compiler's published rules {rules["mapped_percent"]:.1f} % of \
+{rules["macs"]:,} multiplications map; nothing was compiled here
+On a desktop machine (x86-64, Debian or Ubuntu) with Google's edgetpu-compiler, beside that file:
+  {done.command}
+By the same rules its log names {rules["mapped"]} operations on the Edge TPU and {stays} on the CPU.
+Bring the file that it writes back to the node, and there:
+  {done.back}"""
+
+
+def adopted(done: Adopted) -> str:
+    """Return where a compiler's file is now, and how it is used."""
+    return f"""\
+{done.path}: the form of {done.model.name} for an Edge TPU; its hash is in the manifest
+It is used where a Coral answers (runtime.delegate: auto or edgetpu). Is it good?
+  edgehome doctor"""
 
 
 def _use(path: Path) -> str:

@@ -33,6 +33,8 @@ _OVERHEAD = 1 << 16  # bytes that the graph itself may need, at first
 # What the operators' versions are that know int8 (tensorflow/lite/tools/versioning/op_version.cc).
 _VERSIONS = {"CONV_2D": 5, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9, "RESHAPE": 1}
 _INT8_VERSION = 2
+_ALL_INT8_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4}
+"""Where the input is int8 too: the Edge TPU's compiler refuses versions that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class Graph:
         """
         number = getattr(schema.BuiltinOperator, code)
         version = _VERSIONS.get(code, 1 if made.kind == "float32" else _INT8_VERSION)
+        if inputs[0].kind == "int8":
+            version = _ALL_INT8_VERSIONS.get(code, version)
         position = self._codes.setdefault((number, version), len(self._codes))
         tensor = self._tensor(made.name, made.shape, made.kind, made.scale)
         operator = schema.OperatorT(

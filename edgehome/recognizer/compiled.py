@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from edgehome.types import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgehome.recognizer.tflite_file import Tensor, TfliteFile
 
 _RANK = 4
 _RANK_OF_VIDEO = 5
+_OUTPUTS = {"head.logits": "logits"}
+"""Tensors that are offered under another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,13 @@ class Interface:
         """Return how many numbers an embedding has."""
         return self.means[0].width
 
+    def stands_for(self, other: Interface) -> bool:
+        """Return whether it takes the same picture, and gives embedding and logits of one size."""
+        ours, theirs = (
+            (each.size, each.classes, [mean.width for mean in each.means]) for each in (self, other)
+        )
+        return ours == theirs
+
 
 def read_interface(model: TfliteFile) -> Interface:
     """Return the interface of a compiled file.
@@ -68,9 +79,7 @@ def read_interface(model: TfliteFile) -> Interface:
     Raises ModelError: `model_not_compiled` for a stream model that is to be imported first, and
     `model_not_stream` for anything else.
     """
-    if not model.signatures:
-        raise _not_stream("it has no signature that names its inputs")
-    given, made = model.signatures[0].inputs, model.signatures[0].outputs
+    given, made = _names(model)
     shapes = [model.tensors[index].shape for index in given.values()]
     if any(len(shape) == _RANK_OF_VIDEO for shape in shapes):
         raise ModelError(
@@ -85,14 +94,32 @@ def read_interface(model: TfliteFile) -> Interface:
         image=given["image"],
         size=_size(model.tensors[given["image"]]),
         states=tuple(State(n, i, made[n]) for n, i in given.items() if n in made),
-        means=_means(model),
+        means=_means(model, given, made),
         inverse=given.get("inverse"),
         positions=tuple(i for n, i in given.items() if n.endswith("position")),
         logits=logits,
         classes=math.prod(model.tensors[logits].shape) if logits is not None else 0,
     )
-    _check(model, interface)
+    _check(model, given, interface)
     return interface
+
+
+def _names(model: TfliteFile) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Return the inputs and the outputs by name.
+
+    Google's compiler for the Edge TPU is of the year in which signatures came, and may drop them;
+    then the tensors' own names tell, as `movinet` gives them.
+    """
+    if model.signatures:
+        return model.signatures[0].inputs, model.signatures[0].outputs
+    given = {model.tensors[index].name: index for index in model.inputs}
+    if "image:in" not in given:
+        raise _not_stream("it has no signature that names its inputs")
+    made = {model.tensors[index].name: index for index in model.outputs}
+    return (
+        {name.removesuffix(":in"): index for name, index in given.items()},
+        {_OUTPUTS.get(n, n).removesuffix("/newest"): index for n, index in made.items()},
+    )
 
 
 def _size(picture: Tensor) -> int:
@@ -104,9 +131,8 @@ def _size(picture: Tensor) -> int:
     return shape[1]
 
 
-def _check(model: TfliteFile, interface: Interface) -> None:
+def _check(model: TfliteFile, given: Mapping[str, int], interface: Interface) -> None:
     """Raise ModelError for tensors that are not of the type or the shape they are driven with."""
-    given = model.signatures[0].inputs
     known = [interface.image, interface.inverse, *interface.positions]
     known += [state.past for state in interface.states] + [m.earlier for m in interface.means]
     strange = [name for name, index in given.items() if index not in known]
@@ -141,8 +167,9 @@ def _follow(past: Tensor, newest: Tensor) -> bool:
     )
 
 
-def _means(model: TfliteFile) -> tuple[Mean, ...]:
-    given, made = model.signatures[0].inputs, model.signatures[0].outputs
+def _means(
+    model: TfliteFile, given: Mapping[str, int], made: Mapping[str, int]
+) -> tuple[Mean, ...]:
     pairs = [("embedding", "sum")]
     pairs += [(name, f"{name.removesuffix('mean')}sum") for name in made if name.endswith(".mean")]
     return tuple(

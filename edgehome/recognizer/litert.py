@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version
 from typing import Any
 
@@ -39,14 +38,23 @@ def runtime_version() -> str:
     return f"{_PACKAGE} {version(_PACKAGE)}"
 
 
-def open_interpreter(model: bytes, *, threads: int, delegate: str = "") -> Any:  # noqa: ANN401
+def load_delegate(library: str) -> Any:  # noqa: ANN401
+    """Return an external delegate; raises one of DELEGATE_ERRORS, if the process survives it.
+
+    OSError: there is no such library, or none that it needs; AttributeError: it is no delegate;
+    ValueError: it finds no device.
+    """
+    return _runtime.load_delegate(library)
+
+
+def open_interpreter(model: bytes, *, threads: int, delegate: Any = None) -> Any:  # noqa: ANN401
     """Return the runtime's interpreter of a model, its memory allocated.
 
-    Raises ModelError (`runtime_missing`, `model_refused`). With a delegate, one of
-    DELEGATE_ERRORS instead, if the process survives it.
+    Raises ModelError (`runtime_missing`, `model_refused`). With one that `load_delegate` gave, one
+    of DELEGATE_ERRORS instead, if the process survives it.
     """
     runtime_version()
-    delegates = [_runtime.load_delegate(delegate)] if delegate else None
+    delegates = [delegate] if delegate else None
     try:
         interpreter = _runtime.Interpreter(
             model_content=model, num_threads=threads, experimental_delegates=delegates
@@ -57,15 +65,3 @@ def open_interpreter(model: bytes, *, threads: int, delegate: str = "") -> Any: 
             raise
         raise refused(f"the runtime says: {error}") from error
     return interpreter
-
-
-def try_delegate() -> None:
-    """Run the model on standard input once, with the delegate that the first argument names.
-
-    For a child process: says on standard output what is wrong, and ends with status 1.
-    """
-    try:
-        open_interpreter(sys.stdin.buffer.read(), threads=1, delegate=sys.argv[1]).invoke()
-    except DELEGATE_ERRORS as error:
-        sys.stdout.write(f"{error}\n")
-        sys.exit(1)

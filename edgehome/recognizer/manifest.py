@@ -15,6 +15,8 @@ The manifest of `model.tflite` is `model.json` beside it:
 `labels_file`, a file beside it with one label a line, may stand instead of `labels`. `embedding`
 names the space that the model's embeddings lie in, for heads that fit it; `compiled` is what
 `edgehome models import` notes of how the file was made and how well it agrees with the original.
+`edgetpu` is the SHA-256 of `model_edgetpu.tflite` beside it, the same model as Google's compiler
+writes it for an Edge TPU.
 Standard library only, so the supervisor may read it too.
 """
 
@@ -67,13 +69,15 @@ class Manifest:
     """The space of embeddings that its heads must fit; empty where none can."""
     compiled: Mapping[str, object] = field(default_factory=dict)
     """How the file was made, and how well it agrees with what it was made of."""
+    edgetpu: str = ""
+    """SHA-256 of the form for an Edge TPU that lies beside the model; empty: there is none."""
     pinned: bool = True
     """Whether the hash was known beforehand and the file was held to it."""
 
 
 _TEXTS = ("name", "sha256", "licence", "source")
 _REQUIRED = {*_TEXTS, "rate", "size", "crop", "range"}
-_KEYS = {*_REQUIRED, "labels", "labels_file", "embedding", "compiled"}
+_KEYS = {*_REQUIRED, "labels", "labels_file", "embedding", "compiled", "edgetpu"}
 
 
 def read_manifest(model: Path) -> Manifest:
@@ -104,6 +108,12 @@ def load_model(model: Path) -> tuple[Manifest, bytes]:
         _check_hash(model, manifest.sha256, sha256)
         return manifest, data
     return _without_manifest(model, data, sha256), data
+
+
+def named(model: Path, error: ModelError) -> ModelError:
+    """Return the error with the file's name in its message, where it is not there yet."""
+    code, message, remedy = error.problem.code, error.problem.message, error.problem.remedy
+    return error if model.name in message else ModelError(code, f"{model}: {message}", remedy)
 
 
 def _check_hash(model: Path, expected: str, actual: str) -> None:
@@ -139,6 +149,7 @@ def _parse(path: Path) -> Manifest:
         crop=fields["crop"],
         embedding=fields.get("embedding", ""),
         compiled=fields.get("compiled", {}),
+        edgetpu=fields.get("edgetpu", "").lower(),
         **{key: fields[key].strip() for key in _TEXTS if key != "sha256"},
         sha256=fields["sha256"].lower(),
     )
@@ -160,15 +171,18 @@ def _faults(fields: Mapping[str, object]) -> list[str]:
         "range": (_is_range, "must be two rising numbers, such as [0, 1]"),
         "embedding": (_is_text, "must be a text that is not empty"),
         "compiled": (lambda value: isinstance(value, dict), "must be a JSON object"),
+        "edgetpu": (_is_text, "must be a text that is not empty"),
     }
     faults += [
         f"{key} {text}"
         for key, (good, text) in checks.items()
         if key in fields and not good(fields[key])
     ]
-    sha256 = fields.get("sha256")
-    if _is_text(sha256) and not _is_sha256(str(sha256)):
-        faults.append("sha256 must be 64 hexadecimal digits")
+    faults += [
+        f"{key} must be 64 hexadecimal digits"
+        for key in ("sha256", "edgetpu")
+        if _is_text(fields.get(key)) and not _is_sha256(str(fields[key]))
+    ]
     return faults
 
 

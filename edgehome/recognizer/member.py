@@ -37,12 +37,19 @@ class Member:
         """
         self.model = model
         self._width = width
-        self._window = Window(frames=max(1, round(window_s * rate)), width=model.width)
+        self._window_s = window_s
         self._classifier = classifier
-        self._shorter = [max(1, round(seconds * rate)) for seconds in shorter_s]
-        self._heads = Heads(heads, rate=rate, width=width)
+        self._shorter_s = tuple(shorter_s)
+        self._chosen_heads = tuple(heads)
         self.embedding: NDArray[np.float32] | None = None
         """Of the last frame, (width,)."""
+        self.set_rate(rate)
+
+    def set_rate(self, rate: float) -> None:
+        """Take other frames a second: the windows are made anew, and last as long as before."""
+        self._window = Window(frames=max(1, round(self._window_s * rate)), width=self.model.width)
+        self._shorter = [max(1, round(seconds * rate)) for seconds in self._shorter_s]
+        self._heads = Heads(self._chosen_heads, rate=rate, width=self._width)
 
     @property
     def warm(self) -> float:

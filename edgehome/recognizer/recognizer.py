@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -12,13 +12,26 @@ from edgehome.heads.head import Head, read_head
 from edgehome.heads.names import head_files
 from edgehome.recognizer.classifier import Classifier, sigmoid, softmax
 from edgehome.recognizer.compiled import Interface, read_interface
-from edgehome.recognizer.delegate import probe, unusable
-from edgehome.recognizer.litert import DELEGATE_ERRORS, open_interpreter, runtime_version
-from edgehome.recognizer.manifest import Manifest, load_model
+from edgehome.recognizer.delegate import probe
+from edgehome.recognizer.edgetpu import (
+    FILE,
+    LOST,
+    NOT_THERE,
+    edgetpu_error,
+    edgetpu_problem,
+    load_edgetpu,
+)
+from edgehome.recognizer.litert import (
+    DELEGATE_ERRORS,
+    load_delegate,
+    open_interpreter,
+    runtime_version,
+)
+from edgehome.recognizer.manifest import Manifest, load_model, named
 from edgehome.recognizer.member import Member
 from edgehome.recognizer.stream import StreamModel
 from edgehome.recognizer.tflite_file import TfliteFile
-from edgehome.types import ModelError, Problem
+from edgehome.types import EDGETPU_LIBRARY, Delegate, ModelError, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,22 +65,26 @@ class Recognizer:
     """Of all probabilities, in their order."""
     runtime: str
     """Name and version, such as `ai-edge-litert 2.3.0`."""
+    delegate: Delegate
+    """What does the work: EDGETPU or CPU."""
     degraded: Problem | None
-    """Set when something asked for is not used: a delegate, or a head."""
+    """Set when something asked for is not used: an Edge TPU, or a head."""
 
     def __init__(
         self,
         model: Path,
         *,
         threads: int = 2,
-        delegate: str = "",
+        delegate: Delegate = Delegate.CPU,
+        library: str = EDGETPU_LIBRARY,
         window_s: float = 10.0,
         shorter_s: Sequence[float] = (),
         ensemble: int = 1,
     ) -> None:
         self._path = model
         self._threads = threads
-        self._delegate = delegate
+        self._wanted = delegate
+        self._library = library
         self._window_s = window_s
         self._shorter_s = tuple(shorter_s)
         self._size = ensemble
@@ -81,10 +98,7 @@ class Recognizer:
         try:
             self._load()
         except ModelError as error:
-            code, message, remedy = error.problem.code, error.problem.message, error.problem.remedy
-            if self._path.name in message:
-                raise
-            raise ModelError(code, f"{self._path}: {message}", remedy) from error
+            raise named(self._path, error) from None
         self.reset()
         return self
 
@@ -116,13 +130,19 @@ class Recognizer:
         """Return the probability of every label, (labels,), after this frame.
 
         A clock that jumps by more than GAP_S, or backwards, makes it forget what went before.
+        Raises ModelError (`edgetpu_lost`) when the Edge TPU at work no longer answers.
         """
         if self._time_s is not None and not 0.0 <= frame.time_s - self._time_s <= GAP_S:
             _log.info("a gap of %.1f s: the model begins anew", frame.time_s - self._time_s)
             self.reset()
         self._time_s = frame.time_s
         self._seen += 1
-        self._logits[self._turn] = self._members[self._turn].step(frame.image)
+        try:
+            self._logits[self._turn] = self._members[self._turn].step(frame.image)
+        except RuntimeError as error:
+            if self.delegate is Delegate.CPU:
+                raise
+            raise edgetpu_error(LOST, str(error)) from error
         self._turn = (self._turn + 1) % self._size
         return _probabilities([logits for logits in self._logits if logits])
 
@@ -138,6 +158,16 @@ class Recognizer:
         self._time_s = frame.time_s
         return True
 
+    def set_rate(self, rate: float) -> None:
+        """Take so many frames a second from now on instead of the manifest's; all is forgotten.
+
+        Windows last as many seconds as before. What the model makes of pictures that lie further
+        apart than those it learned from is another matter: docs/reference/budget.md.
+        """
+        for member in self._members:
+            member.set_rate(rate / self._size)
+        self.reset()
+
     def reset(self) -> None:
         """Forget every frame, as if just opened."""
         for member in self._members:
@@ -151,14 +181,16 @@ class Recognizer:
         graph = TfliteFile(data)
         interface = read_interface(graph)
         _check_fit(self.manifest, interface)
-        self.degraded = probe(data, self._delegate) if self._delegate else None
-        interpreters = [self._open(data) for _ in range(self._size)]
+        self.delegate, self.degraded = Delegate.CPU, None
+        models = self._on_edgetpu(interface) or self._on_cpu(data, graph, interface)
+        if self.degraded:
+            _log.warning("%s", self.degraded)
         heads = self._heads(interface)
         shorter = self._shorter_s if interface.classes else ()
         classifier = Classifier(graph) if shorter else None
         self._members = [
             Member(
-                StreamModel(interpreter, graph, interface),
+                model,
                 rate=self.manifest.rate / self._size,
                 width=interface.width,
                 window_s=self._window_s,
@@ -166,7 +198,7 @@ class Recognizer:
                 classifier=classifier,
                 heads=heads,
             )
-            for interpreter in interpreters
+            for model in models
         ]
         windows = ("", *(f"@{seconds:g}s" for seconds in shorter))
         own = [f"{name}{window}" for window in windows for name in self.manifest.labels]
@@ -188,16 +220,41 @@ class Recognizer:
             heads[head.name] = head
         return list(heads.values())
 
-    def _open(self, data: bytes) -> Any:  # noqa: ANN401
-        """Open with the delegate, if one is asked for and works, or else on the CPU."""
-        if self._delegate and not self.degraded:
-            try:
-                return open_interpreter(data, threads=self._threads, delegate=self._delegate)
-            except DELEGATE_ERRORS as error:
-                self.degraded = unusable(self._delegate, str(error))
-        if self.degraded:
-            _log.warning("%s", self.degraded)
-        return open_interpreter(data, threads=self._threads)
+    def _on_edgetpu(self, interface: Interface) -> list[StreamModel]:
+        """Return the members on an Edge TPU, where one is wanted and good; else none, and why."""
+        if self._wanted is Delegate.CPU:
+            return []
+        try:
+            data = load_edgetpu(self._path, self.manifest)
+            graph = TfliteFile(data)
+            compiled = read_interface(graph)
+            if not compiled.stands_for(interface):
+                raise edgetpu_error(FILE, "it takes or gives something else than the model")
+            found = probe(self._path, self._library)
+            self.degraded = found.problem
+            if not self.degraded:
+                models = [self._opened(data, graph, compiled) for _ in range(self._size)]
+                self.delegate = Delegate.EDGETPU
+                _log.info("an Edge TPU does the work, %g ms a frame", found.edgetpu_ms)
+                return models
+        except ModelError as error:
+            self.degraded = error.problem
+        except DELEGATE_ERRORS as error:  # between the trial and now
+            self.degraded = edgetpu_problem(LOST, str(error))
+        if self._wanted is Delegate.AUTO and self.degraded.code in NOT_THERE:
+            self.degraded = None
+        return []
+
+    def _on_cpu(self, data: bytes, graph: TfliteFile, interface: Interface) -> list[StreamModel]:
+        return [
+            StreamModel(open_interpreter(data, threads=self._threads), graph, interface)
+            for _ in range(self._size)
+        ]
+
+    def _opened(self, data: bytes, graph: TfliteFile, interface: Interface) -> StreamModel:
+        delegate = load_delegate(self._library)
+        interpreter = open_interpreter(data, threads=self._threads, delegate=delegate)
+        return StreamModel(interpreter, graph, interface)
 
 
 def _probabilities(members: list[list[NDArray[np.float32]]]) -> NDArray[np.float32]:

@@ -7,15 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from edgehome.camera import Camera, open_clip
+from edgehome.budget import UNMEASURED_THREADS
+from edgehome.camera import Aim, open_clip
+from edgehome.camera.through import Through
 from edgehome.config.types import Config
 from edgehome.gate.gate import Gate
 from edgehome.labels import thresholds_of
 from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.replay.play import Clip
+from edgehome.settings import shorter_windows
 from edgehome.types import Frame, Scores
-from edgehome.vision import shorter_windows
 from edgehome.worker import watch
 
 Look = Callable[[Frame], None]
@@ -32,8 +34,8 @@ class Films:
         self._look = look
         self._recognizer = Recognizer(
             model,
-            threads=settings.threads,
-            delegate=settings.delegate,
+            threads=config.runtime.threads
+            or UNMEASURED_THREADS,  # and on the CPU, so that a replay repeats itself
             window_s=settings.window_s,
             shorter_s=shorter_windows(config),
             ensemble=settings.ensemble,
@@ -65,9 +67,11 @@ class Films:
 
     def _scores(self, path: Path, start: datetime) -> Iterator[Scores]:
         manifest = self._recognizer.manifest
-        with open_clip(path, size=manifest.size, rate=manifest.rate, start=start) as opened:
-            camera = PrivateCamera(opened, self._config.camera.privacy)
-            shown = _Shown(camera, self._look) if self._look else camera
+        held = self._config.camera
+        aim = Aim(held.rotation, held.region)
+        clip = open_clip(path, size=manifest.size, rate=manifest.rate, start=start, aim=aim)
+        with clip as opened:
+            camera = Through(PrivateCamera(opened, held.privacy), self._shown)
             motion = self._config.motion
             gate = Gate(
                 hold=self._recognizer.look_back,
@@ -75,29 +79,9 @@ class Films:
                 threshold=motion.threshold,
                 ignore=motion.ignore,
             )
-            yield from watch(shown, self._recognizer, gate)
+            yield from watch(camera, self._recognizer, gate)
 
-
-class _Shown:
-    """A camera whose frames somebody else looks at too."""
-
-    def __init__(self, camera: Camera, look: Look) -> None:
-        self._camera = camera
-        self._look = look
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the camera to its owner."""
-
-    @property
-    def skipped(self) -> int:
-        """Return what the camera itself counts."""
-        return self._camera.skipped
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield the camera's frames."""
-        for frame in self._camera.frames():
+    def _shown(self, frame: Frame) -> Frame:
+        if self._look:
             self._look(frame)
-            yield frame
+        return frame

@@ -68,6 +68,15 @@ class RuleEngine:
     def model(self, sha256: str) -> None:
         self._alerts.model = sha256
 
+    @property
+    def period_s(self) -> float:
+        """Seconds between two frames, where nothing else says how long one counts."""
+        return self._clock.period_s
+
+    @period_s.setter
+    def period_s(self, period_s: float) -> None:
+        self._clock.period_s = period_s
+
     def update(self, scores: Scores, mode: Mode) -> Verdict:
         """Judge one frame."""
         clock, forest = self._clock, self._forest

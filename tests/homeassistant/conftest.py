@@ -44,6 +44,8 @@ ENTITIES = {
     "sensor.front_door_started",
     "sensor.front_door_version",
     "sensor.front_door_problem_text",
+    "sensor.front_door_rate",
+    "sensor.front_door_threads",
     "sensor.front_door_frame_age_s",
     "sensor.front_door_temperature",
     "binary_sensor.front_door_throttled",

@@ -107,6 +107,8 @@ def status(**changes: Any) -> NodeStatus:
         "frames": 12,
         "frames_per_second": 4.96,
         "inference_ms": 81.2,
+        "rate": 5.0,
+        "threads": 2,
         "frame_age_s": 0.2,
         "temperature": 48.3,
         "throttled": False,
@@ -347,10 +349,13 @@ def test_what_ails_the_node_is_readable_at_a_glance(home: HomeAssistant, node: S
     node.say(*state_messages(status(problems=(hot, hot))))
     home.wait_state(text, lambda state: state.startswith("The processor is too hot."))
     assert len(home.state(text)) == 255
-    node.say(heartbeat(status(temperature=84.6, throttled=True, frame_age_s=41.0, ignored=3)))
+    node.say(
+        heartbeat(status(temperature=84.6, throttled=True, frame_age_s=41.0, ignored=3, rate=2.5))
+    )
     home.wait_state("sensor.front_door_temperature", "84.6")
     home.wait_state("binary_sensor.front_door_throttled", "on")
     assert home.state("sensor.front_door_frame_age_s") == "41"
+    assert home.state("sensor.front_door_rate") == "2.5"
     assert home.state("sensor.front_door_ignored") == "3"
     node.say(heartbeat(status(temperature=None, throttled=None, frame_age_s=None)))
     home.wait_state("binary_sensor.front_door_throttled", "unknown")

@@ -5,6 +5,8 @@
  * EDGEHOME_SHIM_FPS    frames a second; the virtual camera itself runs as fast as it can
  * EDGEHOME_SHIM_STALL  while a file of this name exists no frame comes: a camera that hangs
  * EDGEHOME_SHIM_DENY   if set, the heaps may not be opened: a user who is not in group video
+ *
+ * Compiled with -DKERNEL_HEAPS it leaves a kernel that has heaps to itself.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,6 +23,7 @@
 
 #define PLANES 2 /* the virtual camera maps each plane of a frame just before it draws it */
 
+#ifndef KERNEL_HEAPS
 static int is_heap(const char *path)
 {
 	return path && !strncmp(path, "/dev/dma_heap/", 14);
@@ -96,6 +99,7 @@ int ioctl(int descriptor, unsigned long request, ...)
 	}
 	return real(descriptor, request, argument);
 }
+#endif
 
 static double now(void)
 {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,23 +17,34 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CACHE = ROOT / ".cache" / "system"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+CHECKOUT = "/srv/edgehome"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOT_S = 60.0
 INIT = 1
+
+KILLER = """
+step() { [[ ${FUNCNAME[1]:-} != "$KILL_IN" ]] || kill -KILL 0; }
+set -o functrace
+trap step DEBUG
+"""
+
+
+def mirror() -> str:
+    """Return where this machine's apt gets its packages."""
+    sources = Path("/etc/apt/sources.list.d/debian.sources").read_text(encoding="utf-8")
+    return next(line.split()[1] for line in sources.splitlines() if line.startswith("URIs:"))
 
 
 def make_base(suite: str) -> Path:
     """Return a minimal Debian of the suite, made once: systemd, no Python, no sudo."""
     base = CACHE / suite
     if not base.exists():
-        sources = Path("/etc/apt/sources.list.d/debian.sources").read_text(encoding="utf-8")
-        mirror = next(line.split()[1] for line in sources.splitlines() if line.startswith("URIs:"))
         CACHE.mkdir(parents=True, exist_ok=True)
         partial = base.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         command = ["mmdebstrap", "--quiet", "--variant=minbase"]
         command += ["--include=systemd,systemd-sysv,dbus,ca-certificates"]
-        subprocess.run([*command, suite, partial, f"deb {mirror} {suite} main"], check=True)
+        subprocess.run([*command, suite, partial, f"deb {mirror()} {suite} main"], check=True)
         partial.rename(base)
     return base
 
@@ -58,9 +70,11 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 30
 class Machine:
     """One booted copy of a base; `with` boots it and powers it off."""
 
-    def __init__(self, base: Path, folder: Path) -> None:
+    def __init__(self, base: Path, folder: Path, wheels: Path) -> None:
+        """Take the base, where to put the copy, and the folder of wheels to show in /srv."""
+        self.suite = base.name
         self.root = folder / "root"
-        self._base = base
+        self._base, self._wheels = base, wheels
         self._name = f"edgehome-{base.name}-{os.getpid()}"
         self._console = folder / "console.log"
         self._boot: subprocess.Popen[bytes] | None = None
@@ -70,12 +84,9 @@ class Machine:
         subprocess.run(["cp", "-a", "--reflink=auto", self._base, self.root], check=True)
         if CERTIFICATES.exists():  # the host's own idea of whom to trust
             shutil.copy(CERTIFICATES, self.root / CERTIFICATES.relative_to("/"))
-        with self._console.open("wb") as console:
-            self._boot = subprocess.Popen(
-                [HERE / "boot.sh", self.root, self._name], stdout=console, stderr=console
-            )
-        wait_until(self._find_init, f"an init process ({self._console})", BOOT_S)
-        wait_until(self._is_up, f"the end of booting ({self._console})", BOOT_S)
+        copy_checkout(self.root / CHECKOUT.removeprefix("/"))
+        (self.root / "srv" / "killer").write_text(KILLER)
+        self.boot()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,8 +95,25 @@ class Machine:
         try:
             self._boot.wait(60)
         except subprocess.TimeoutExpired:
-            os.kill(self._init, 9)
-            self._boot.wait()
+            self.cut_power()
+
+    def boot(self) -> None:
+        """Boot, and wait until that is done."""
+        self._init = 0
+        with self._console.open("ab") as console:
+            self._boot = subprocess.Popen(
+                [HERE / "boot.sh", self.root, self._name, self._wheels],
+                stdout=console,
+                stderr=console,
+            )
+        wait_until(self._find_init, f"an init process ({self._console})", BOOT_S)
+        wait_until(self._is_up, f"the end of booting ({self._console})", BOOT_S)
+
+    def cut_power(self) -> None:
+        """End all processes at once; what they have written stays."""
+        assert self._boot is not None
+        os.kill(self._init, signal.SIGKILL)
+        self._boot.wait()
 
     def run(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell command as root in the machine; its output is shown when it fails."""
@@ -99,13 +127,35 @@ class Machine:
         )
         return done
 
+    def install(self, arguments: str = "--wheels /srv/wheels", *, check: bool = True) -> str:
+        """Run install.sh and return what it told."""
+        done = self.run(f"{CHECKOUT}/install.sh {arguments}", check=check)
+        return done.stdout + done.stderr
+
+    def install_killed(self, function: str) -> None:
+        """Run install.sh, killed with all that it started at the first step of a function."""
+        self.run(
+            f"setsid --wait env BASH_ENV=/srv/killer KILL_IN={function} "
+            f"{CHECKOUT}/install.sh --wheels /srv/wheels",
+            check=False,
+        )
+
     def show(self, key: str, unit: str = "edgehome") -> str:
         """Return a property of the unit."""
         return self.run(f"systemctl show --property {key} --value {unit}").stdout.strip()
 
-    def journal(self) -> str:
+    def main_process(self) -> str:
+        """Return the number of the service's main process as soon as the service is ready."""
+        wait_until(lambda: self.show("ActiveState") == "active", "a service that is ready", 60)
+        return self.show("MainPID")
+
+    def release(self) -> str:
+        """Return the name of the release that is in place."""
+        return self.run("basename $(readlink /opt/edgehome/venv)").stdout.strip()
+
+    def journal(self, unit: str = "edgehome") -> str:
         """Return what the service has said."""
-        return self.run("journalctl --unit edgehome --no-pager --output cat").stdout
+        return self.run(f"journalctl --unit {unit} --no-pager --output cat").stdout
 
     def _find_init(self) -> bool:
         """Find the process that is 1 in a namespace below ours, among our descendants."""

@@ -1,4 +1,4 @@
-"""A pytest plug-in: picamera2 on libcamera's virtual camera, and what differs from a Pi's there.
+"""picamera2 on libcamera's virtual camera, and what differs from a Pi's there.
 
 The virtual camera has no raw stream, and it writes its two planes into two planes of a buffer,
 where picamera2's own allocator makes one. Everything else is the real picamera2 and libcamera.
