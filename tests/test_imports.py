@@ -91,7 +91,7 @@ ALLOWED = {
         "edgehome.orders", "edgehome.process", "edgehome.recognizer.delegate",
         "edgehome.recognizer.edgetpu",
     },
-    "edgehome.messages": {"edgehome.types", "edgehome.budget"},
+    "edgehome.messages": {"edgehome.types", "edgehome.budget", "edgehome.taken"},
     "edgehome.orders": {"edgehome.types", "edgehome.budget", "edgehome.messages"},
     "edgehome.boards": set(),
     "edgehome.privacy": {"edgehome.types", "edgehome.camera"},
@@ -156,6 +156,12 @@ ALLOWED = {
     "edgehome.logbook": set(),
     "edgehome.safemode": {"edgehome.types", "edgehome.statefile"},
     "edgehome.memory": set(),
+    "edgehome.recollection": {"edgehome.taken"},
+    "edgehome.taken": set(),
+    "edgehome.lessonstore": {"edgehome.types", "edgehome.statefile", "edgehome.teaching.words"},
+    "edgehome.lessontraining": {
+        "edgehome.types", "edgehome.lessonstore", "edgehome.process",
+    },
 }  # fmt: skip
 """A module or package and the modules of ours that it may import."""
 
@@ -169,7 +175,7 @@ COMPOSERS = {
     "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
-    "edgehome.teachcurves",
+    "edgehome.teachcurves", "edgehome.lessons", "edgehome.teachcommand", "edgehome.backup",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
