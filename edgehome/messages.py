@@ -134,6 +134,8 @@ def encode(message: Message) -> bytes:
             "still": message.still,
             "camera": sorted(message.camera),
         }
+        if message.unusual:
+            head["unusual"] = round(message.unusual, 3)
         if message.still:
             return json.dumps(head).encode()
         given = message.probabilities
@@ -222,6 +224,14 @@ def _positive(value: object) -> float:
     return number
 
 
+def _rarity(value: object) -> float:
+    """Return the days in which such a thing comes once; raises ValueError below 0."""
+    days = _number(value)
+    if days < 0:
+        raise ValueError(f"once in {days} days")
+    return days
+
+
 def _row(places: Mapping[str, int], tail: bytes) -> Probabilities:
     row = array("f", tail)
     if row and not (min(row) >= 0.0 and max(row) <= 1.0 and math.isfinite(sum(row))):
@@ -267,4 +277,5 @@ def _scores(
         motion=motion,
         still=still,
         camera=frozenset(map(CameraState, head["camera"])),
+        unusual=_rarity(head.get("unusual", 0.0)),
     )

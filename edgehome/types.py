@@ -144,6 +144,9 @@ class Scores:
     """The scene stands still and the model rests: the probabilities are those of before."""
     camera: frozenset[CameraState] = frozenset()
     """What is wrong with the camera's view."""
+    unusual: float = 0.0
+    """Days in which such a window comes once, by what is normal here; 0 while that is being learnt,
+    and while the scene is still."""
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable labels, the most probable first, ties by label."""

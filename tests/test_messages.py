@@ -74,6 +74,21 @@ def test_a_still_scene_has_the_probabilities_of_before_without_sending_them() ->
     assert found.probabilities is ROW
 
 
+def test_how_unusual_a_window_is_arrives_with_the_scores_and_costs_nothing_where_it_is_not() -> None:
+    rare = replace(SCORES, unusual=8.25)
+    assert decode(encode(rare), PLACES) == rare
+    assert b"unusual" not in encode(SCORES)
+
+
+@pytest.mark.parametrize("days", ["-1.0", "NaN", "Infinity", "null", '"7"'])
+def test_a_rarity_that_is_no_number_of_days_is_refused(days: str) -> None:
+    packet = encode(replace(SCORES, unusual=8.25)).replace(
+        b'"unusual": 8.25', b'"unusual": %s' % days.encode()
+    )
+    with pytest.raises(MessageError):
+        decode(packet, PLACES)
+
+
 @pytest.mark.parametrize("motion", ["-0.1", "1.1", "NaN", "null"])
 def test_motion_that_is_no_part_of_a_picture_is_refused(motion: str) -> None:
     packet = encode(replace(SCORES, motion=0.5)).replace(
