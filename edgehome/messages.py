@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from edgehome.budget import Budget, Measured, measured_of
+from edgehome.taken import Taken, decode_taken, encode_taken
 from edgehome.types import CameraState, Delegate, Problem, Scores
 
 MAX_BYTES = 192 * 1024
@@ -62,7 +63,7 @@ def places_of(labels: Sequence[str]) -> Mapping[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Worker to supervisor: the model is loaded; frames follow."""
+    """Worker to supervisor: the model is loaded; frames follow. Again when its labels change."""
 
     labels: tuple[str, ...]
     rate: float
@@ -78,6 +79,8 @@ class Ready:
     """What was chosen for this board; `rate` is below its rate while the board is strained."""
     measured: Measured | None = None
     """What that rests on, if it was measured just now."""
+    embedding: str = ""
+    """The model's space of embeddings, which a taught head must fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,14 @@ class Snapshot:
     """At most SNAPSHOT_BYTES."""
 
 
-Message = Ready | Measuring | Paced | Failure | Scores | Snapshot
+Message = Ready | Measuring | Paced | Failure | Scores | Snapshot | Taken
 
 
 def encode(message: Message) -> bytes:
     """Return the packet of a worker's message; that of a still scene has no probabilities."""
     head: dict[str, Any]
+    if isinstance(message, Taken):
+        return encode_taken(message)
     if isinstance(message, Snapshot):
         at = message.at.isoformat()
         head = {"kind": "snapshot", "alert_id": message.alert_id, "at": at}
@@ -158,8 +163,8 @@ def decode(
         kind = head.pop("kind")
         if kind == "scores":
             return _scores(head, tail, places, before)
-        if kind == "snapshot":
-            return _snapshot(head, tail)
+        if kind in {"snapshot", "taken"}:
+            return _snapshot(head, tail) if kind == "snapshot" else decode_taken(head, tail)
         if kind == "ready":
             return _ready(head)
         if kind == "measuring":
@@ -187,6 +192,7 @@ def _ready(head: Mapping[str, Any]) -> Ready:
         delegate=Delegate(head["delegate"]),
         budget=_budget(head["budget"]) if head["budget"] else None,
         measured=measured_of(head["measured"]) if head["measured"] else None,
+        embedding=_text(head["embedding"]),
     )
 
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from edgehome.budget import Measured, measured_of
-from edgehome.messages import MessageError
+from edgehome.messages import MAX_BYTES, MessageError
 from edgehome.types import EDGETPU_LIBRARY, WHOLE, Polygon, Region
+
+NO_CARD = {
+    "description": "taught",
+    "trained_on": "taught",
+    "licence": "the home's",
+    "limits": "-",
+    "figures": {},
+}
+"""In place of what a head's file says for people."""
+ROOM = 1024
+"""Bytes of a packet that are not heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,34 @@ class Settings:
     """What is known of this model on this board, if anything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Supervisor to worker: tell what you remember of this time."""
+
+    id: str
+    since: float
+    """Wall clock, seconds since 1970, as are the others."""
+    until: float
+    spread: int = 0
+    """So many moments besides of which nobody said anything."""
+    apart: tuple[tuple[float, float], ...] = ()
+    """Times that those must not touch."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtHeads:
+    """Supervisor to worker: the heads that were taught at home, or a part of them."""
+
+    heads: tuple[Mapping[str, Any], ...]
+    """As a head's file has them; nobody has looked yet whether they are heads."""
+    first: bool
+    last: bool
+
+
+Request = str | float | Take | TaughtHeads
+"""The alert whose snapshot is asked for; the frames a second that are; and the above."""
+
+
 def encode_settings(settings: Settings) -> bytes:
     """Return the packet of the supervisor's one message."""
     return json.dumps(asdict(settings)).encode()
@@ -83,13 +124,41 @@ def encode_rate(rate: float) -> bytes:
     return json.dumps({"rate": rate}).encode()
 
 
-def decode_request(packet: bytes) -> str | float:
-    """Return the alert whose snapshot is asked for, or the frames a second that are.
+def encode_take(take: Take) -> bytes:
+    """Return the packet with which the supervisor asks for what is remembered of a time."""
+    return json.dumps({"take": asdict(take)}).encode()
 
-    Raises MessageError.
+
+def encode_heads(heads: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    """Return the packets that hand over the taught heads, as their files have them.
+
+    One that is too large for a packet is left out; so is what only people read.
     """
+    packets: list[list[str]] = [[]]
+    for head in heads:
+        text = json.dumps({**head, "card": NO_CARD})
+        if len(text) > MAX_BYTES - ROOM:
+            continue
+        if sum(map(len, packets[-1])) + len(text) > MAX_BYTES - ROOM:
+            packets.append([])
+        packets[-1].append(text)
+    last = len(packets) - 1
+    return [
+        f'{{"heads": [{", ".join(part)}], "first": {_told(number == 0)}, "last": '
+        f"{_told(number == last)}}}".encode()
+        for number, part in enumerate(packets)
+    ]
+
+
+def decode_request(packet: bytes) -> Request:
+    """Return what the supervisor asks for. Raises MessageError."""
     try:
         fields = json.loads(packet)
+        if "take" in fields:
+            return _take(fields["take"])
+        if "heads" in fields:
+            heads = tuple(fields["heads"])
+            return TaughtHeads(heads, fields["first"] is True, fields["last"] is True)
         asked = fields["rate"] if "rate" in fields else fields["snapshot"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise MessageError(f"not a request: {error!r}") from None
@@ -98,3 +167,23 @@ def decode_request(packet: bytes) -> str | float:
     if isinstance(asked, float) and "rate" in fields and 0 < asked < math.inf:
         return asked
     raise MessageError("a request has the id of an alert, which is text, or a rate above 0")
+
+
+def _take(fields: Mapping[str, Any]) -> Take:
+    """Return a request for what is remembered; raises ValueError, KeyError or TypeError."""
+    spread = fields["spread"]
+    if not isinstance(fields["id"], str) or type(spread) is not int:
+        raise ValueError("what is asked for has an id, and a number of moments")
+    apart = tuple((_moment(since), _moment(until)) for since, until in fields["apart"])
+    return Take(fields["id"], _moment(fields["since"]), _moment(fields["until"]), spread, apart)
+
+
+def _moment(value: object) -> float:
+    number = float(value) if isinstance(value, int | float) else math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no moment")
+    return number
+
+
+def _told(value: bool) -> str:  # noqa: FBT001
+    return json.dumps(value)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgehome.messages import (
@@ -32,6 +32,8 @@ CRASH_SIGNALS = {
 
 PACKETS_PER_TURN = 100
 """Read at most so many before the loop sees to its other duties."""
+MOST_WAITING = 64
+"""Packets that wait for a worker to take them."""
 
 
 class WorkerProcess:
@@ -43,6 +45,7 @@ class WorkerProcess:
         self._places: Mapping[str, int] = {}
         self._probabilities: Mapping[str, float] | None = None
         self._heard_all = False
+        self._waiting: list[bytes] = []
         self.pid = process.pid
         self.exit_descriptor = os.pidfd_open(process.pid)
         """Readable when the process has ended."""
@@ -69,6 +72,7 @@ class WorkerProcess:
 
     def messages(self) -> Iterator[Message]:
         """Yield what the worker has said since; raises MessageError for nonsense."""
+        self._send_waiting()
         for _ in range(PACKETS_PER_TURN):
             try:
                 packet = self._socket.recv(MAX_BYTES)
@@ -93,6 +97,28 @@ class WorkerProcess:
     def ask_rate(self, rate: float) -> bool:
         """Ask for so many frames a second; return whether the worker can hear it; never waits."""
         return self._ask(encode_rate(rate))
+
+    def tell(self, packets: Sequence[bytes]) -> bool:
+        """Have packets sent one after the other, as it takes them; return whether they will be.
+
+        Never waits: what it cannot take now follows when it is heard next.
+        """
+        if len(self._waiting) + len(packets) > MOST_WAITING:
+            return False
+        self._waiting += packets
+        self._send_waiting()
+        return True
+
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            try:
+                self._socket.send(self._waiting[0])
+            except BlockingIOError:
+                return
+            except OSError:  # it is gone
+                self._waiting.clear()
+                return
+            del self._waiting[0]
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal; a process that has ended does not mind."""
@@ -144,6 +170,10 @@ class WorkerProcess:
         """Give the descriptors back; the process has ended or is left to the kernel."""
         self._socket.close()
         os.close(self.exit_descriptor)
+
+
+Spawn = Callable[[Settings], WorkerProcess]
+"""Starts a worker; raises OSError."""
 
 
 def without_secrets() -> dict[str, str]:

@@ -6,7 +6,7 @@ import logging
 import math
 import selectors
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from edgehome.governor import Governor
 from edgehome.health import Machine
 from edgehome.ladder import CAMERA_S, Action, Ladder, Rung
 from edgehome.messages import Failure, Measuring, MessageError, Paced, Ready, Snapshot
-from edgehome.orders import Settings
-from edgehome.process import WorkerProcess
+from edgehome.process import Spawn, WorkerProcess
 from edgehome.quarantine import Choice, Quarantine
 from edgehome.reboot import Reboot
 from edgehome.snapshot import Requests
+from edgehome.taken import Taken
 from edgehome.types import Problem, Scores
 
 WORKED_S = 120.0
@@ -31,10 +31,8 @@ WORKED_S = 120.0
 Report = Callable[[str, Problem | None], None]
 """Told of what is wrong with a part, or None when that is over."""
 
-Said = Ready | Paced | Scores | Snapshot
+Said = Ready | Paced | Scores | Snapshot | Taken
 """What of a worker's words others are to hear."""
-Spawn = Callable[[Settings], WorkerProcess]
-"""Starts a worker; raises OSError."""
 Launch = tuple[Choice, WorkerProcess | Exception]
 """The model that was chosen, and the worker, or why there is none."""
 
@@ -123,6 +121,10 @@ class Vision:
         if self._worker and self._config.snapshots.enabled:
             self._requests.ask(alert_id, self._clock(), self._worker.ask_snapshot)
 
+    def tell(self, packets: Sequence[bytes]) -> bool:
+        """Have the worker told; return whether it can be; never waits."""
+        return self._worker is not None and self._worker.tell(packets)
+
     def hear(self) -> Iterator[Said | None]:
         """Yield what the worker said since, and None when it has ended."""
         worker = self._worker
@@ -181,7 +183,8 @@ class Vision:
         elif action is Action.REPORT_STUCK:
             self._report_stuck()
         elif action is Action.REPORT_SLOW:
-            self._report_slow()
+            logger.error("%s", workerproblems.SLOW)
+            self._report("worker", workerproblems.SLOW)
 
     def stop(self) -> None:
         """End the worker: a second to do so by itself, then SIGKILL, then leave it."""
@@ -239,7 +242,7 @@ class Vision:
             self._follow()
         elif isinstance(message, Paced):
             self._governor.paced(message.rate)
-        else:
+        elif isinstance(message, Snapshot):
             self._requests.answered(message)
         return message
 
@@ -293,7 +296,3 @@ class Vision:
             lambda: self._reboot.request(allowed=allowed),
             lambda remedy: self._report("worker", workerproblems.stuck(state, remedy)),
         )
-
-    def _report_slow(self) -> None:
-        logger.error("%s", workerproblems.SLOW)
-        self._report("worker", workerproblems.SLOW)

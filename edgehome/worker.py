@@ -36,8 +36,9 @@ from edgehome.messages import (
     encode,
     places_of,
 )
-from edgehome.orders import Settings, decode_request, decode_settings
+from edgehome.orders import Settings, Take, TaughtHeads, decode_request, decode_settings
 from edgehome.privacy import PrivateCamera
+from edgehome.pupil import Pupil
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.snapshot import Photographer
 from edgehome.types import Delegate, EdgehomeError, Problem, Scores
@@ -52,13 +53,16 @@ def watch(camera: Camera, recognizer: Recognizer, gate: Gate) -> Iterator[Scores
     While the gate says that nothing moves the recogniser rests, and what it said last goes on.
     Raises CameraError when the camera stops, ModelError when the model no longer runs.
     """
-    places = places_of(recognizer.labels)
+    labels: tuple[str, ...] = ()
+    places = places_of(labels)
     probabilities = Probabilities({}, array("f"))
     for number, frame in enumerate(camera.frames(), start=1):
         look = gate.look(frame)
         began_s = time.perf_counter()
-        still = look.still and recognizer.rest(frame)
+        told, labels = labels is recognizer.labels, recognizer.labels
+        still = told and look.still and recognizer.rest(frame)
         if not still:
+            places = places if told else places_of(labels)
             row = recognizer.step(frame)
             probabilities = Probabilities(places, array("f", row.tobytes()))
         yield Scores(
@@ -95,7 +99,7 @@ def run(settings: Settings, send: Sender) -> None:
     ) as recognizer:
         if rate != recognizer.manifest.rate:
             recognizer.set_rate(rate)
-        send(_ready(recognizer, plan, rate))
+        send(ready := _ready(recognizer, plan, rate))
         _give_back_memory()
         gate = Gate(
             hold=recognizer.look_back,
@@ -113,7 +117,7 @@ def run(settings: Settings, send: Sender) -> None:
         with camera as opened, told(send):  # before the camera is left
             if rate != fastest:
                 opened.set_rate(rate)
-            _look(opened, recognizer, gate, send, settings, fastest)
+            _look(opened, recognizer, gate, send, settings, fastest, ready)
     send(Failure(Problem("camera_ended", "The camera gives no more frames.", "It is opened anew.")))
 
 
@@ -124,17 +128,22 @@ def _look(  # noqa: PLR0917
     send: Sender,
     settings: Settings,
     fastest: float,
+    ready: Ready,
 ) -> None:
     """Send the scores of every frame, and do between two of them what the supervisor asks for."""
     camera = PrivateCamera(opened, settings.privacy)
+    pupil = Pupil(recognizer, ready, send)
     photographer = Photographer(camera, send.asked, send) if settings.snapshot else None
     for scores in watch(camera, recognizer, gate):
         send(scores)
+        pupil.look(scores)
         if photographer:
             photographer.look()
         if wanted := send.asked_rate(fastest):
             _change(wanted, opened, recognizer, gate)
+            pupil.rate = wanted
             send(Paced(wanted))
+        pupil.obey(send.orders())
 
 
 @contextlib.contextmanager
@@ -161,6 +170,7 @@ def _ready(recognizer: Recognizer, plan: Plan, rate: float) -> Ready:
         delegate=recognizer.delegate,
         budget=plan.budget,
         measured=plan.measured,
+        embedding=recognizer.manifest.embedding,
     )
 
 
@@ -178,6 +188,7 @@ class Sender:
         self._channel = channel
         self._alert_id: str | None = None
         self._rate: float | None = None
+        self._orders: list[Take | TaughtHeads] = []
 
     def __call__(self, message: Message) -> None:
         """Send one message; raises SystemExit when nobody is there to hear it."""
@@ -198,12 +209,20 @@ class Sender:
         rate, self._rate = self._rate, None
         return None if rate is None else min(rate, fastest)
 
+    def orders(self) -> list[Take | TaughtHeads]:
+        """Return what else was asked for since; never waits."""
+        self._listen()
+        orders, self._orders = self._orders, []
+        return orders
+
     def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while packet := self._channel.recv(MAX_BYTES, socket.MSG_DONTWAIT):
                 asked = decode_request(packet)
                 if isinstance(asked, str):
                     self._alert_id = asked
+                elif isinstance(asked, Take | TaughtHeads):
+                    self._orders.append(asked)
                 else:
                     self._rate = asked
 

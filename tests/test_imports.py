@@ -158,6 +158,10 @@ ALLOWED = {
     "edgehome.memory": set(),
     "edgehome.recollection": {"edgehome.taken"},
     "edgehome.taken": set(),
+    "edgehome.pupil": {
+        "edgehome.types", "edgehome.messages", "edgehome.orders", "edgehome.taken",
+        "edgehome.recollection", "edgehome.heads.head", "edgehome.recognizer.recognizer",
+    },
     "edgehome.lessonstore": {"edgehome.types", "edgehome.statefile", "edgehome.teaching.words"},
     "edgehome.lessontraining": {
         "edgehome.types", "edgehome.lessonstore", "edgehome.process",

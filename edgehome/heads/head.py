@@ -120,12 +120,20 @@ def read_head(path: Path) -> Head:
         fields = json.loads(data.decode())
     except (ValueError, RecursionError) as error:
         raise _invalid(path, [f"it cannot be read as JSON: {error}"]) from error
+    return head_of(fields, path)
+
+
+def head_of(fields: Any, name: Path | str) -> Head:  # noqa: ANN401 - it may be anything
+    """Return the head that a file's JSON value is; `name` is for the message.
+
+    Raises ModelError (`head_invalid`) with everything that is wrong with it.
+    """
     faults = faults_of(fields)
     if faults:
-        raise _invalid(path, faults)
+        raise _invalid(name, faults)
     head = _head(fields)
     if not head.reach < LARGEST_SCORE:
-        raise _invalid(path, ["its weights, divided by its scale, are too large"])
+        raise _invalid(name, ["its weights, divided by its scale, are too large"])
     return head
 
 
@@ -175,6 +183,6 @@ def _text(numbers: NDArray[np.float32]) -> str:
     return base64.b64encode(numbers.astype("<f4").tobytes()).decode()
 
 
-def _invalid(path: Path, faults: Sequence[str]) -> ModelError:
+def _invalid(path: Path | str, faults: Sequence[str]) -> ModelError:
     remedy = "Correct the file, or make it anew."
     return ModelError("head_invalid", f"The head file {path}: {'; '.join(faults)}.", remedy)

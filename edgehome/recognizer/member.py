@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edgehome.recognizer.head_groups import Heads
 from edgehome.recognizer.pooling import Window
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from edgehome.heads.head import Head
@@ -41,6 +42,7 @@ class Member:
         self._classifier = classifier
         self._shorter_s = tuple(shorter_s)
         self._chosen_heads = tuple(heads)
+        self._taught_heads: tuple[Head, ...] = ()
         self.embedding: NDArray[np.float32] | None = None
         """Of the last frame, (width,)."""
         self.set_rate(rate)
@@ -50,6 +52,15 @@ class Member:
         self._window = Window(frames=max(1, round(self._window_s * rate)), width=self.model.width)
         self._shorter = [max(1, round(seconds * rate)) for seconds in self._shorter_s]
         self._heads = Heads(self._chosen_heads, rate=rate, width=self._width)
+        self._taught = Heads(self._taught_heads, rate=rate, width=self._width)
+        self._rate = rate
+
+    def set_taught(self, heads: Sequence[Head], recent: Sequence[NDArray[np.float32]]) -> None:
+        """Take these heads beside its own; their windows begin with `recent` embeddings."""
+        self._taught_heads = tuple(heads)
+        self._taught = Heads(self._taught_heads, rate=self._rate, width=self._width)
+        for embedding in recent:
+            self._taught.add(embedding)
 
     @property
     def warm(self) -> float:
@@ -59,7 +70,7 @@ class Member:
     @property
     def look_back(self) -> int:
         """Return the frames of the longest window, its own or a head's."""
-        return max(self._window.frames, self._heads.frames)
+        return max(self._window.frames, self._heads.frames, self._taught.frames)
 
     def step(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return logits: of the model's own labels, window by window, and last of the heads."""
@@ -73,11 +84,12 @@ class Member:
         if self._classifier is not None:
             means = [window.last(frames)[: self._width] for frames in self._shorter]
             logits += [self._classifier(mean) for mean in means]
-        return [*logits, self._heads.add(embedding)]
+        return [*logits, np.append(self._heads.add(embedding), self._taught.add(embedding))]
 
     def clear(self) -> None:
         """Forget every frame."""
         self.model.forget()
         self._window.clear()
         self._heads.clear()
+        self._taught.clear()
         self.embedding = None

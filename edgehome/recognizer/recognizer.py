@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from edgehome.recognizer.edgetpu import (
     edgetpu_problem,
     load_edgetpu,
 )
+from edgehome.recognizer.fit import check_fit, check_head
 from edgehome.recognizer.litert import (
     DELEGATE_ERRORS,
     load_delegate,
@@ -168,6 +169,30 @@ class Recognizer:
             member.set_rate(rate / self._size)
         self.reset()
 
+    def set_taught(
+        self, heads: Sequence[Head], recent: Sequence[NDArray[np.float32]] = ()
+    ) -> Problem | None:
+        """Take heads that were taught at home, in place of those before, behind its own labels.
+
+        Their windows begin with `recent` embeddings, the newest last. Returns why one of the heads
+        is not used.
+        """
+        used: dict[str, Head] = {}
+        problem = None
+        for head in heads:
+            try:
+                check_head(head.name, head, self._width, {*self._own_labels, *used})
+            except ModelError as error:
+                problem = problem or error.problem
+            else:
+                used[head.name] = head
+        for number, member in enumerate(self._members):
+            member.set_taught(list(used.values()), recent[number :: self._size])
+        for logits in self._logits:
+            logits.clear()
+        self.labels = (*self._own_labels, *used)
+        return problem
+
     def reset(self) -> None:
         """Forget every frame, as if just opened."""
         for member in self._members:
@@ -180,12 +205,12 @@ class Recognizer:
         self.manifest, data = load_model(self._path)
         graph = TfliteFile(data)
         interface = read_interface(graph)
-        _check_fit(self.manifest, interface)
+        check_fit(self.manifest, interface)
         self.delegate, self.degraded = Delegate.CPU, None
         models = self._on_edgetpu(interface) or self._on_cpu(data, graph, interface)
         if self.degraded:
             _log.warning("%s", self.degraded)
-        heads = self._heads(interface)
+        heads, self._width = self._heads(interface), interface.width
         shorter = self._shorter_s if interface.classes else ()
         classifier = Classifier(graph) if shorter else None
         self._members = [
@@ -202,7 +227,7 @@ class Recognizer:
         ]
         windows = ("", *(f"@{seconds:g}s" for seconds in shorter))
         own = [f"{name}{window}" for window in windows for name in self.manifest.labels]
-        self.labels = (*own, *(head.name for head in heads))
+        self._own_labels = self.labels = (*own, *(head.name for head in heads))
 
     def _heads(self, interface: Interface) -> list[Head]:
         """Return the heads beside the model that fit; one that is broken keeps none from work."""
@@ -212,7 +237,7 @@ class Recognizer:
                 head = read_head(path)
                 if head.embedding != self.manifest.embedding:
                     continue
-                _check_head(path, head, interface.width, {*self.manifest.labels, *heads})
+                check_head(path, head, interface.width, {*self.manifest.labels, *heads})
             except ModelError as error:
                 _log.warning("%s", error)
                 self.degraded = self.degraded or error.problem
@@ -264,29 +289,3 @@ def _probabilities(members: list[list[NDArray[np.float32]]]) -> NDArray[np.float
         averages = [np.mean(logits, axis=0) for logits in zip(*members, strict=True)]
     *windows, heads = averages
     return np.concatenate([*(softmax(logits) for logits in windows), sigmoid(heads)])
-
-
-def _check_head(path: Path, head: Head, width: int, taken: Collection[str]) -> None:
-    """Raise ModelError (`head_unusable`) for one that does not fit the model beside it."""
-    if head.width != width:
-        why = f"takes embeddings of {head.width} numbers, the model's have {width}"
-        remedy = "Make it anew for this model, or take it out of the folder heads."
-    elif head.name in taken:
-        why = f"tells of {head.name!r}, which the model or another head already does"
-        remedy = "Give it another name, or take it out of the folder heads."
-    else:
-        return
-    raise ModelError("head_unusable", f"The head file {path} {why}, so it is not used.", remedy)
-
-
-def _check_fit(manifest: Manifest, interface: Interface) -> None:
-    for what, said, found in (
-        ("labels", len(manifest.labels), interface.classes),
-        ("pixels a side", manifest.size, interface.size),
-    ):
-        if said != found:
-            raise ModelError(
-                "manifest_invalid",
-                f"The manifest of {manifest.name} says {said} {what}, the model has {found}.",
-                "Correct the manifest or the list of labels.",
-            )
