@@ -111,6 +111,7 @@ EXAMPLES = {
     "sun": "- sun: after sunset\n  offset: 30m",
     "armed": "- armed: [away, night]",
     "after_boot": "- after_boot: 2m",
+    "unusual": "- unusual: once_a_week",
     "all": "- all: [person, {motion: 0.05}]\n  for: 5s",
     "any": "- any: [fall, fighting]",
     "none": "- none:\n    - {camera: dark}\n    - {between: 12:00-13:00}",
@@ -132,6 +133,8 @@ TAKES: dict[values.Parser, str] = {
     values.source: "a source",
     values.message: "up to 250 characters",
     lists.weekdays: "a day or a span of days",
+    values.rarity: "`once_a_day`, `once_a_week`, `once_a_month`, a time from 12h to 365d, "
+    "`{once_in: 3d}` or `{above: DAYS}`",
     conditions.AtLeast.parse: "`N of M`",
     conditions.Between.parse: "`HH:MM-HH:MM`",
 }

@@ -138,6 +138,7 @@ def pairs(*bodies: str) -> list[tuple[str, str]]:
         ("when: {motion: 0.2}", "when: {motion: 0.1}"),
         ("when: {camera: dark}", "when: {camera: [dark, frozen]}"),
         ("when: [fall, after_boot: 5m]", "when: [fall, after_boot: 1m]"),
+        ("when: {unusual: once_a_month}", "when: {unusual: {above: 7}}"),
         ("when: fall, at_least: 3 of 5, above: 0.9", "when: fall, at_least: 3 of 5"),
         ("when: [any: [fall, person], armed: away]", "when: {any: [fall, person]}"),
         ("when: {then: [fall, person]}, for: 5s", "when: {then: [fall, person]}"),

@@ -44,7 +44,7 @@ def made_scores(seed: int, count: int = 200) -> list[Scores]:
             Scores(
                 time_s, AT + timedelta(seconds=time_s), Probabilities(places, row), number + 1,
                 motion=chance.choice((0.0, chance.random())), still=chance.random() < 0.1,
-                camera=frozenset(states),
+                camera=frozenset(states), unusual=chance.choice((0.0, chance.random() * 40)),
             )
         )  # fmt: skip
     return found
@@ -65,6 +65,7 @@ def test_a_trace_gives_the_very_numbers_that_were_recorded(tmp_path: Path, seed:
     for one, other in zip(given, found, strict=True):
         assert dict(one.probabilities) == dict(other.probabilities)
         assert (one.time_s, one.at, one.motion) == (other.time_s, other.at, other.motion)
+        assert one.unusual == other.unusual
         assert (one.still, one.camera, one.frame) == (other.still, other.camera, other.frame)
 
 
@@ -121,6 +122,8 @@ def test_a_file_holds_several_clips(tmp_path: Path) -> None:
         ('{"t": 1, "s": ["a"]}', "it is not a line of recorded scores"),
         ('{"t": 1, "s": 3}', "it is not a line of recorded scores"),
         ('{"t": 1, "m": -0.1}', "m is -0.1"),
+        ('{"t": 1, "u": -1}', "u is -1"),
+        ('{"t": 1, "u": 1e400}', "u is inf"),
         ('{"t": 1, "m": [1]}', "it is not a line of recorded scores"),
         ('{"t": 1, "camera": ["cuvered"]}', "'cuvered' is not a valid CameraState"),
         ('{"t": 1, "at": "2026-11-22T10:00"}', "has no zone"),

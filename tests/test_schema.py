@@ -80,6 +80,10 @@ GOOD = {
         "when:\n- {weekdays: [mon-fri, sun]}\n- {sun: after sunset, offset: -30m}\n"
         "- {after_boot: 2m}\n- {armed: any}\n- {weekdays: SAT}"
     ),
+    "what is unusual": rule(
+        "when:\n- {unusual: once_a_week, for: 2s}\n- {unusual: {once_in: 3d}}\n"
+        "- {unusual: {above: 2.5}, at_least: 2 of 3}\n- {unusual: 36h}"
+    ),
     "motion and alerts": "motion:\n  gate: off\n  threshold: 0.02\n"
     "  ignore: [[[0, 0], [0.3, 0], [0.3, 0.4]]]\nalerts: {limit: 5, window: 5m}\n",
     "text that YAML takes for something else": "device: {name: 7}\nmqtt: {username: yes}\n",
@@ -103,6 +107,11 @@ BAD = {
     "a count without its window": rule("when: fall\ncount: 3"),
     "a window without its count": rule("when: [{activity: fall, window: 1m}]"),
     "an unknown mode": rule("when: [{armed: gone}]"),
+    "an unknown rarity": rule("when: [{unusual: weekly}]"),
+    "a rarity without its unit": rule("when: [{unusual: 7}]"),
+    "two rarities": rule("when: [{unusual: {once_in: 3d, above: 3}}]"),
+    "no rarity": rule("when: [{unusual: {}}]"),
+    "a rarity of nothing": rule("when: [{unusual: {above: 0}}]"),
     "an unknown day": rule("when: [{weekdays: funday}]"),
     "half a place": "location: {latitude: 52.1}\n",
     "a polygon of two points": "motion: {ignore: [[[0, 0], [1, 1]]]}\n",
@@ -158,6 +167,7 @@ def _condition(kind: str, key: str) -> str:
     first = {
         "activity": "fall", "motion": "0.5", "camera": "dark", "between": "22:00-06:00",
         "weekdays": "mon", "sun": "after sunset", "armed": "away", "after_boot": "1m",
+        "unusual": "once_a_week",
         "then": "[fall, person]",
     }.get(kind, "[fall]")  # fmt: skip
     counted = {"count": ", window: 1m", "window": ", count: 2"}.get(key, "")

@@ -12,6 +12,7 @@ from edgehome.config.conditions import (
     MotionCondition,
     SunCondition,
     ThenCondition,
+    UnusualCondition,
     is_group,
 )
 from edgehome.config.document import Mapping, Mark, Node, Scalar, Sequence
@@ -30,6 +31,8 @@ OWNERS = {
 }
 """The conditions that have a key of their own, by the key."""
 MAX_GROUP = 200
+RARITY = ("once_in", "above")
+"""The keys of which `unusual` may have one instead of a word: a time, or a number of days."""
 
 
 class Conditions:
@@ -146,8 +149,24 @@ class Conditions:
             found = self._names.find(node, path)
             return {"activity": found[0], "above": found[1]} if found else {}
         name, option = options_of(kind)[key]
-        value = self._nodes.value(option.parse, node, path)
+        if kind is UnusualCondition and isinstance(node, Mapping):
+            one = self._rarity(node, path)
+            value = self._nodes.value(option.parse, one, path) if one else None
+        else:
+            value = self._nodes.value(option.parse, node, path)
         return {} if value is None else {name: value}
+
+    def _rarity(self, node: Mapping, path: str) -> Node | None:
+        """Return the one value that `once_in: 3d` or `above: 3`, in days, stands for."""
+        entries = self._nodes.entries(node, path, RARITY)
+        if len(entries) != 1:
+            if len(entries) == len(node.entries):
+                self._nodes.error(node.mark, path, f"needs one of {', '.join(RARITY)}")
+            return None
+        (key, (_, value)) = next(iter(entries.items()))
+        if key == "above" and isinstance(value, Scalar):
+            return Scalar(f"{value.text}d", value.mark)
+        return value
 
     def _group(self, node: Node, path: str, least: int) -> tuple[Condition, ...]:
         if isinstance(node, Sequence) and not node.items:

@@ -205,6 +205,16 @@ class AfterBootCondition(Condition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnusualCondition(Condition):
+    """Something goes on that is rare here, by what the node has learnt of the place."""
+
+    unusual: float = option(
+        values.rarity, 7.0, "once_a_day, once_a_week, once_a_month or a time such as once_in: 3d."
+    )
+    """Days in which it may come once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllCondition(Condition):
     """All of these hold."""
 
@@ -250,6 +260,7 @@ CONDITIONS: dict[str, type[Condition]] = {
     "sun": SunCondition,
     "armed": ArmedCondition,
     "after_boot": AfterBootCondition,
+    "unusual": UnusualCondition,
     "all": AllCondition,
     "any": AnyCondition,
     "none": NoneCondition,

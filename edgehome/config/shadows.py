@@ -20,6 +20,7 @@ from edgehome.config.conditions import (
     CameraCondition,
     Condition,
     MotionCondition,
+    UnusualCondition,
     WeekdaysCondition,
     walk,
 )
@@ -127,6 +128,8 @@ def _covers(wide: Condition, narrow: Condition) -> bool:
             covers = not at_times(narrow.between) & ~at_times(wide.between)
         case AfterBootCondition(), AfterBootCondition():
             covers = wide.after_boot_s <= narrow.after_boot_s
+        case UnusualCondition(), UnusualCondition():
+            covers = wide.unusual <= narrow.unusual
         case _:
             covers = replace(wide, for_s=0.0) == replace(narrow, for_s=0.0)
     return covers

@@ -46,6 +46,22 @@ _PLAIN: dict[Any, Schema] = {
     values.path: {"type": _TEXT, "minLength": 1},
     values.source: {"type": _TEXT, "minLength": 1},
     values.message: {"type": [*_TEXT, "null"], "maxLength": 250},
+    values.rarity: {
+        "anyOf": [
+            {"enum": list(values.RARITIES)},
+            {"type": "string", "pattern": f"^{_DURATION}$"},
+            {
+                "type": "object",
+                "properties": {
+                    "once_in": {"type": "string", "pattern": f"^{_DURATION}$"},
+                    "above": {"type": "number", "minimum": 0.5, "maximum": 365},
+                },
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
+        ],
+    },
     lists.weekdays: {
         "type": "string",
         "pattern": rf"^\s*({_DAY})(-({_DAY}))?\s*$",

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 Parser = Callable[[str], Any]
 
+RARITIES = {"once_a_day": 1.0, "once_a_week": 7.0, "once_a_month": 30.0}
+"""Days, by the word for how rare something is."""
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 MESSAGE_FIELDS = {
@@ -91,6 +93,22 @@ def duration(value: str) -> float:
     if unit not in SECONDS:
         raise ValueError(f"{unit!r} is not a unit of time; use ms, s, m, h or d")
     return float(number) * SECONDS[unit]
+
+
+def rarity(value: str) -> float:
+    """Return the days of `once_a_week`, or of a time such as `3d`: 12 hours to a year."""
+    word = value.strip()
+    if word in RARITIES:
+        return RARITIES[word]
+    if not DURATION.fullmatch(word):
+        hint = suggest(word, tuple(RARITIES)) or f"; write {', '.join(RARITIES)} or a time as 3d"
+        raise ValueError(f"{value!r} is not how rare something is{hint}")
+    if word.replace(".", "").isdigit():
+        raise ValueError(f"needs a unit; did you mean '{word}d'?")
+    days = duration(word) / SECONDS["d"]
+    if not 0.5 <= days <= 365:
+        raise ValueError(f"{value!r} is out of range; 12h to 365d")
+    return days
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class JsonLines:
             line["still"] = True
         if scores.camera:
             line["camera"] = sorted(scores.camera)
+        if scores.unusual:
+            line["unusual"] = round(scores.unusual, 2)
         self._write(line)
 
     def told(self, time_s: float, verdict: Verdict) -> None:

@@ -50,6 +50,8 @@ class TraceWriter:
             parts.append('"still": true')
         if scores.camera:
             parts.append(f'"camera": {json.dumps(sorted(scores.camera))}')
+        if scores.unusual:
+            parts.append(f'"u": {scores.unusual!r}')
         self._file.write(", ".join(parts) + "}\n")
 
 

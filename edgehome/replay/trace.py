@@ -199,6 +199,9 @@ class _Parser:
         motion = fields.get("m", 0.0)
         if not 0.0 <= motion <= 1.0:
             raise ValueError(f"m is {motion}, and not between 0 and 1")
+        unusual = fields.get("u", 0.0)
+        if not 0.0 <= unusual < FOREVER_S:
+            raise ValueError(f"u is {unusual}, and no number of days")
         if "at" in fields:
             self._set_clock(fields["at"])
         states = fields.get("camera")
@@ -211,6 +214,7 @@ class _Parser:
             motion=motion,
             still=fields.get("still") is True,
             camera=frozenset(map(CameraState, states)) if states else _no_states,
+            unusual=float(unusual),
         )
 
     def _set_clock(self, text: str) -> None:

@@ -11,6 +11,7 @@ from edgehome.config.conditions import (
     CameraCondition,
     Condition,
     MotionCondition,
+    UnusualCondition,
     key_of,
 )
 from edgehome.events import Level, Signal
@@ -21,7 +22,7 @@ from edgehome.rules.timing import Clock
 from edgehome.rules.words import asked_of, duration, name_of
 from edgehome.types import Evidence
 
-SEEN = ActivityCondition | MotionCondition | CameraCondition
+SEEN = ActivityCondition | MotionCondition | CameraCondition | UnusualCondition
 
 Standing = tuple[bool, float | str, datetime | None]
 """Whether a part holds, what it measures, and since when it has been so."""

@@ -1,4 +1,4 @@
-"""What rules look at beside scores: the mode, the camera's view, the time of day, the node's age.
+"""What rules look at beside scores: the mode, the camera, what is unusual, the time, the age.
 
 Each condition is one signal, however many rules have it.
 """
@@ -15,12 +15,13 @@ from edgehome.config.conditions import (
     CameraCondition,
     Condition,
     SunCondition,
+    UnusualCondition,
     WeekdaysCondition,
 )
 from edgehome.events import Signal
 from edgehome.rules.daylight import Daylight
 from edgehome.rules.timing import ROUNDING_S, Clock
-from edgehome.rules.words import DAYS
+from edgehome.rules.words import DAYS, rarity
 from edgehome.types import CameraState, Mode, Scores, SunTimes
 
 Judge = Callable[[Clock], bool]
@@ -53,9 +54,11 @@ class Signals:
         self._by_camera: list[Judged] = []
         self._by_mode: list[Judged] = []
         self._by_age: list[Judged] = []
+        self._by_rarity: list[Judged] = []
         self._minute: tuple[int, int, int] | None = None
         self._camera: frozenset[CameraState] | None = None
         self._mode: Mode | None = None
+        self._unusual: float | None = None
 
     def signal(self, condition: Condition) -> Judged:
         """Return the signal of a condition; one that is new is judged with the next frame."""
@@ -69,6 +72,9 @@ class Signals:
         if scores.camera != self._camera:
             self._camera = clock.camera = scores.camera
             changed += _judge(self._by_camera, clock)
+        if scores.unusual != self._unusual:
+            self._unusual = clock.unusual = scores.unusual
+            changed += _judge(self._by_rarity, clock)
         if clock.mode is not self._mode:
             self._mode = clock.mode
             changed += _judge(self._by_mode, clock)
@@ -95,25 +101,31 @@ class Signals:
                 return self._add(self._by_camera, judge, tell)
             case ArmedCondition(armed=modes):
                 return self._add(self._by_mode, lambda clock: clock.mode in modes, _tell_mode)
+            case UnusualCondition():
+                rare = condition.unusual
+                return self._add(self._by_rarity, lambda clock: clock.unusual >= rare, _tell_rarity)
             case AfterBootCondition(after_boot_s=seconds):
                 judge = lambda clock: clock.age_s() >= seconds - ROUNDING_S  # noqa: E731
                 return self._add(self._by_age, judge, _tell_age)
+        return self._make_by_minute(condition)
+
+    def _make_by_minute(self, condition: Condition) -> Judged:
+        judge: Judge
+        match condition:
             case BetweenCondition(between=between):
-                return self._add(
-                    self._by_minute, lambda clock: _minute(clock) in between, _tell_time
-                )
+                judge, tell = (lambda clock: _minute(clock) in between), _tell_time
             case WeekdaysCondition(weekdays=days):
-                judge = lambda clock: clock.wall().weekday() in days  # noqa: E731
-                return self._add(self._by_minute, judge, _tell_day)
+                judge, tell = (lambda clock: clock.wall().weekday() in days), _tell_day
             case SunCondition():
-                judge = lambda clock: self._by_sun(condition, clock)  # noqa: E731
-                return self._add(self._by_minute, judge, _tell_time)
-        raise TypeError(f"{condition!r} is not looked at")
+                judge, tell = (lambda clock: self._by_sun(condition, clock)), _tell_time
+            case _:
+                raise TypeError(f"{condition!r} is not looked at")
+        return self._add(self._by_minute, judge, tell)
 
     def _add(self, group: list[Judged], judge: Judge, tell: Tell) -> Judged:
         signal = Judged(judge, tell)
         group.append(signal)
-        self._minute = self._camera = self._mode = None
+        self._minute = self._camera = self._mode = self._unusual = None
         return signal
 
     def _by_sun(self, condition: SunCondition, clock: Clock) -> bool:
@@ -147,6 +159,10 @@ def _tell_mode(clock: Clock) -> str:
 
 def _tell_age(clock: Clock) -> str:
     return f"{clock.age_s():.0f}s"
+
+
+def _tell_rarity(clock: Clock) -> str:
+    return rarity(clock.unusual)
 
 
 def _tell_time(clock: Clock) -> str:

@@ -90,6 +90,8 @@ class Clock:
         """`true_s` of the node's start."""
         self.mode: Mode | None = None
         self.camera: frozenset[CameraState] = frozenset()
+        self.unusual = 0.0
+        """Days in which such a frame comes once."""
         self.seen = Deadlines()
         self.true = Deadlines()
         self.again: list[Node] = []

@@ -15,8 +15,9 @@ from edgehome.config.conditions import (
     MotionCondition,
     NoneCondition,
     ThenCondition,
+    UnusualCondition,
 )
-from edgehome.events import Events, Level, Score, Signal
+from edgehome.events import NEAR, Events, Level, Score, Signal
 from edgehome.rules.nodes import All, AnyOf, Node, NoneOf
 from edgehome.rules.parts import Part
 from edgehome.rules.sequence import Then
@@ -120,6 +121,9 @@ class Grower:
                 signal = self.signals.signal(condition)
                 if wanted and isinstance(condition, CameraCondition):
                     self.near.append(signal)
+                if wanted and isinstance(condition, UnusualCondition):
+                    nearly = UnusualCondition(unusual=NEAR * condition.unusual)
+                    self.near.append(self.signals.signal(nearly))
                 return signal
 
     def _level(self, score: Score, above: float, below: float, *, wanted: bool) -> Level:

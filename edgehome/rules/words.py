@@ -14,9 +14,11 @@ from edgehome.config.conditions import (
     MotionCondition,
     SunCondition,
     ThenCondition,
+    UnusualCondition,
     WeekdaysCondition,
     key_of,
 )
+from edgehome.config.values import RARITIES
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
@@ -30,6 +32,14 @@ def duration(seconds: float) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds / size:g}{unit}"
     return f"{seconds:g}s"
+
+
+def rarity(days: float) -> str:
+    """Return how rare something is that comes once in so many days: `once in 5.2d`."""
+    for word, usual in RARITIES.items():
+        if days == usual:
+            return word
+    return f"once in {days:.3g}d" if days else "nothing unusual"
 
 
 def name_of(condition: Condition) -> str:
@@ -58,12 +68,12 @@ def asked_of(condition: Condition) -> str:
 def _state_asked(condition: Condition) -> str:
     """Return what a condition on no score asks for; of `none`, that nothing holds."""
     match condition:
-        case CameraCondition():
-            return ", ".join(condition.camera)
-        case ArmedCondition():
-            return ", ".join(condition.armed)
+        case CameraCondition(camera=words) | ArmedCondition(armed=words):
+            return ", ".join(map(str, words))
         case AfterBootCondition():
             return duration(condition.after_boot_s)
+        case UnusualCondition():
+            return rarity(condition.unusual)
         case BetweenCondition():
             return str(condition.between)
         case WeekdaysCondition():

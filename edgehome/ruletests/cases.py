@@ -43,12 +43,15 @@ class Story:
     motion: list[float | str]
     camera: list[frozenset[CameraState]]
     armed: list[Mode]
+    unusual: list[float]
+    """Days in which such a frame comes once."""
 
     @property
     def frames(self) -> int:
         """Return how many frames there are, those that never come among them."""
         of_scores = max(map(len, self.scores.values()), default=0)
-        return max(of_scores, len(self.motion), len(self.camera), len(self.armed))
+        others = len(self.motion), len(self.camera), len(self.armed), len(self.unusual)
+        return max(of_scores, *others)
 
 
 @dataclass(frozen=True, slots=True)

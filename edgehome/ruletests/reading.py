@@ -25,7 +25,7 @@ START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 """A Monday's noon: what the clock shows at a test's first frame where it says nothing."""
 INTERVAL_S = 0.2
 TEST = (
-    "name", "start", "interval", "scores", "motion", "camera", "armed",
+    "name", "start", "interval", "scores", "motion", "camera", "armed", "unusual",
     "expect", "states", "near_misses",
 )  # fmt: skip
 
@@ -89,12 +89,14 @@ class _Tests:
                 scores[label] = sheet.long(series, label, numbers, f"{path}.scores") or []
         cameras = partial(shorthand.cameras, interval_s=interval_s)
         modes = partial(shorthand.modes, interval_s=interval_s)
+        rarities = partial(shorthand.rarities, interval_s=interval_s)
         return Story(
             interval_s,
             scores,
             motion=sheet.long(nodes, "motion", numbers, path) or [],
             camera=sheet.long(nodes, "camera", cameras, path) or [],
             armed=sheet.long(nodes, "armed", modes, path) or [],
+            unusual=sheet.long(nodes, "unusual", rarities, path) or [],
         )
 
     def _check_label(self, label: str, key: Scalar, path: str) -> None:

@@ -90,6 +90,7 @@ class _Frames:
             motion=0.0 if motion == STILL else float(motion),
             still=still,
             camera=_at(story.camera, index, _NOTHING),
+            unusual=0.0 if still else _at(story.unusual, index, 0.0),
         )
         return engine.update(scores, _at(story.armed, index, Mode.AWAY))
 

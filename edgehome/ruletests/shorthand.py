@@ -40,6 +40,11 @@ def numbers(text: str, interval_s: float) -> list[float | str]:
     return frames
 
 
+def rarities(text: str, interval_s: float) -> list[float]:
+    """Return a series of the days in which such a frame comes once. Raises ValueError."""
+    return _words(text, interval_s, _days)
+
+
 def modes(text: str, interval_s: float) -> list[Mode]:
     """Return a series of the home's modes. Raises ValueError."""
     return _words(text, interval_s, _mode)
@@ -110,6 +115,16 @@ def _ramp(first: float, last: float, count: int) -> list[float]:
         raise ValueError(f"{first:g}..{last:g} needs at least two frames; write for example x5")
     step = (last - first) / (count - 1)
     return [round(first + step * number, 9) for number in range(count)]
+
+
+def _days(word: str) -> float:
+    try:
+        days = values.number(word)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= 100_000:
+        raise ValueError(f"{word!r} is no number of days such as 8, or 0 for nothing unusual")
+    return days
 
 
 def _mode(word: str) -> Mode:

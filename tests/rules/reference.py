@@ -25,6 +25,7 @@ from edgehome.config.conditions import (
     NoneCondition,
     SunCondition,
     ThenCondition,
+    UnusualCondition,
     WeekdaysCondition,
 )
 from edgehome.config.types import Config, Rule
@@ -281,6 +282,8 @@ class Reference:
             case MotionCondition():
                 values = [frame.scores.motion for frame in self.frames]
                 return self._hysteresis(values, condition.motion, condition.below)
+            case UnusualCondition():
+                return [frame.scores.unusual >= condition.unusual for frame in self.frames]
             case AllCondition() | AnyCondition() | NoneCondition() | ThenCondition():
                 inner = [self._series(child, begins) for child in condition.conditions]
                 return self._group(condition, inner, begins)

@@ -58,7 +58,7 @@ class Scene:
         """What the source's clock says at 0 s."""
         self.at = at
         self.mode = mode
-        self.motion = 0.0
+        self.motion = self.unusual = 0.0
         self.camera: frozenset[CameraState] = frozenset()
         self.alerts: list[tuple[float, Alert]] = []
         self.misses: list[tuple[float, NearMiss]] = []
@@ -83,6 +83,7 @@ class Scene:
                 scores,
                 motion=self.motion,
                 camera=self.camera,
+                unusual=self.unusual,
             )
             self.note(self.engine.update(scene, self.mode))
             self.wait(PERIOD_S)

@@ -17,6 +17,7 @@ from edgehome.config.conditions import (
     NoneCondition,
     SunCondition,
     ThenCondition,
+    UnusualCondition,
     WeekdaysCondition,
 )
 from edgehome.rules.words import duration
@@ -227,6 +228,33 @@ def test_a_camera_condition_holds_in_any_of_its_states() -> None:
         scene.camera = frozenset(camera)
         scene.show(1)
     assert scene.states() == [(1.0, "pending"), (2.0, "firing"), (3.0, "inactive")]
+
+
+def test_what_is_unusual_holds_from_its_days_on_and_not_while_that_is_being_learnt() -> None:
+    scene = Scene(rule(UnusualCondition(unusual=7.0, for_s=0.4)))
+    for scene.unusual in (0.0, 6.9, 7.0, 40.0, 6.9, 0.0):
+        scene.show(1)
+    assert scene.states() == [(2.0, "pending"), (2.4, "firing"), (4.0, "inactive")]
+    ((_, alert),) = scene.alerts
+    told = [(e.condition, e.value, e.threshold, e.met) for e in alert.evidence]
+    assert told[0] == ("unusual", "once_a_week", "once_a_week", True)
+
+
+def test_what_is_unusual_counts_in_groups_and_is_looked_at_anew_after_a_reload() -> None:
+    rare = UnusualCondition(unusual=1.0)
+    scene = Scene(rule(NoneCondition(conditions=(rare,)), name="Usual"))
+    scene.unusual = 3.0
+    scene.show(1)
+    assert scene.state("Usual") == "inactive"
+    then = ThenCondition(conditions=(activity("slap"), UnusualCondition(unusual=2.0)))
+    scene.reload(rule(rare, name="Rare"), rule(then, name="After"))
+    scene.show(0.4, slap=0.9)
+    assert (scene.state("Rare"), scene.state("After")) == ("firing", "inactive")
+    scene.unusual = 0.0
+    scene.show(1)
+    scene.unusual = 2.0
+    scene.show(0.2)
+    assert scene.state("After") == "firing"
 
 
 def test_after_boot_waits_for_the_nodes_age() -> None:

@@ -17,6 +17,7 @@ from edgehome.config.conditions import (
     MotionCondition,
     NoneCondition,
     ThenCondition,
+    UnusualCondition,
 )
 from edgehome.types import CameraState, Mode, NearMiss
 from tests.rules.scene import NOON, Scene, activity, both, rule
@@ -109,6 +110,7 @@ def test_one_that_another_condition_kept_back() -> None:
         (NoneCondition(conditions=(activity("slap"),)), "slap held, under `none`"),
         (activity("kick", above=0.9), "kick reached only 0.00 of 0.90"),
         (MotionCondition(motion=0.5), "motion reached only 0.00 of 0.50"),
+        (UnusualCondition(unusual=7.0), "`unusual: once_a_week` did not hold: it was nothing unus"),
         (CameraCondition(camera=(CameraState.DARK,)), "`camera: dark` did not hold: it was well"),
         (
             ThenCondition(conditions=(activity("slap"), activity("kick"))),
@@ -130,6 +132,20 @@ def test_what_kept_it_back_is_said_in_words(when: Condition, words: str) -> None
     scene.show(1, slap=0.9)
     scene.show(1)
     assert words in only(scene).message
+
+
+def test_what_came_near_to_unusual_says_how_near() -> None:
+    scene = Scene(rule(UnusualCondition(unusual=7.0)))
+    for scene.unusual in (5.5, 0.0):
+        scene.show(1)
+    assert scene.misses == []
+    for scene.unusual in (5.8, 0.0):
+        scene.show(1)
+    missed = only(scene)
+    assert missed.reason == "condition"
+    assert missed.message == (
+        "something was seen, but `unusual: once_a_week` did not hold: it was once in 5.8d"
+    )
 
 
 def test_what_was_seen_is_the_first_activity_that_was_there() -> None:

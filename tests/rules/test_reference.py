@@ -31,6 +31,7 @@ from edgehome.config.conditions import (
     NoneCondition,
     SunCondition,
     ThenCondition,
+    UnusualCondition,
     WeekdaysCondition,
 )
 from edgehome.config.types import AlertsConfig, Config, EventsConfig, Rule
@@ -122,6 +123,7 @@ others = st.one_of(
         a_few(0.0, 7080.0, -3600.0),
     ),
     st.builds(build(AfterBootCondition, "after_boot_s"), additions, a_few(1.0, 5.0)),
+    st.builds(build(UnusualCondition, "unusual"), additions, a_few(1.0, 7.0)),
 )
 
 
@@ -172,12 +174,13 @@ configs = st.builds(
 )
 
 scenes = st.builds(
-    lambda a, b, c, motion, camera: (a, b, c, motion, frozenset(camera)),
+    lambda a, b, c, motion, camera, unusual: (a, b, c, motion, frozenset(camera), unusual),
     st.sampled_from(LEVELS),
     st.sampled_from(LEVELS),
     a_few(0.0, 0.9),
     a_few(0.0, 0.07, 0.2, 0.6),
     a_few((), (), (CameraState.DARK,), (CameraState.MOVED, CameraState.DARK)),
+    a_few(0.0, 0.0, 0.9, 1.0, 5.0, 7.0, 40.0),
 )
 shown = st.builds(Step, st.just("show"), st.integers(1, 8), scenes)
 happenings = st.one_of(
@@ -252,10 +255,12 @@ class Both:
         self.time_s = 5000.0
         self.at += timedelta(seconds=gap_s)
 
-    def show(self, a: float, b: float, c: float, motion: float, camera: Any) -> None:
+    def show(
+        self, a: float, b: float, c: float, motion: float, camera: Any, unusual: float
+    ) -> None:
         self.go(self.period_s)
         found = {"a": a, "b": b, "c": c, "a@3s": b}
-        scores = Scores(self.time_s, self.at, found, motion=motion, camera=camera)
+        scores = Scores(self.time_s, self.at, found, motion=motion, camera=camera, unusual=unusual)
         self.same(self.engine.update(scores, self.mode), self.reference.frame(scores, self.mode))
 
     def same(self, verdict: Verdict, outcome: Outcome) -> None:
