@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgehome import __version__
+from edgehome.statefolder import home_folder, state_folder
 from edgehome.types import EdgehomeError
 
 SYSTEM_CONFIG = Path("/etc/edgehome/config.yaml")
@@ -105,23 +106,23 @@ def _parser() -> Parser:
     run = commands.add_parser("run", help="watch, judge and tell Home Assistant, until stopped")
     _config_option(run)
     run.add_argument(
-        "--state", type=Path, default=_state_folder(), help="outbox and memory (%(default)s)"
+        "--state", type=Path, default=state_folder(), help="outbox and memory (%(default)s)"
     )
     run.set_defaults(run=_run)
 
-    add_check(commands, _default_config())
+    add_check(commands, _default_config(), home_folder())
     add_replay(commands, _default_config())
     add_test_rules(commands)
     add_look(commands, _default_config())
-    add_measuring(commands, _default_config(), _state_folder())
+    add_measuring(commands, _default_config(), state_folder())
     add_models(commands, _default_config())
-    add_vocabulary(commands, _default_config())
-    add_explain(commands, _state_folder())
-    add_selftest(commands, _default_config(), _state_folder())
+    add_vocabulary(commands, _default_config(), home_folder())
+    add_explain(commands, state_folder())
+    add_selftest(commands, _default_config(), state_folder())
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
-    doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    doctor.add_argument("--state", type=Path, default=state_folder(), help="(%(default)s)")
     doctor.add_argument("--json", action="store_true", help="one JSON object a check")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -136,7 +137,7 @@ def _add_purge(commands: Commands) -> None:
         "configuration and password here. There is no way back.",
     )
     _config_option(purge)
-    purge.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    purge.add_argument("--state", type=Path, default=state_folder(), help="(%(default)s)")
     purge.add_argument("--yes", action="store_true", help="do not ask")
     purge.add_argument("--keep-config", action="store_true", help="and the password")
     purge.add_argument(
@@ -154,13 +155,6 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 
 def _default_config() -> Path:
     return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else Path("config.yaml")
-
-
-def _state_folder() -> Path:
-    """Return systemd's state folder, else one in the user's home (XDG base directories)."""
-    systemd = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(systemd) if systemd else Path(home).expanduser() / "edgehome"
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 EX_CONFIG = 78
 
 
-def add_check(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the command; `config` is the file that is checked by default."""
+def add_check(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` is checked by default, with the taught activities in `state`."""
     check = commands.add_parser(
         "check",
         help="find every mistake in config files",
@@ -30,6 +30,9 @@ def add_check(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help=f"({config})")
     check.add_argument(
         "-c", "--config", type=Path, metavar="FILE", default=config, help="the same, as elsewhere"
+    )
+    check.add_argument(
+        "--state", type=Path, default=state, help="whose taught activities are labels (%(default)s)"
     )
     check.add_argument("--json", action="store_true", help="one JSON object a mistake or warning")
     check.set_defaults(run=_check)
@@ -41,14 +44,14 @@ def _check(options: argparse.Namespace) -> int:
 
     status = 0
     for file in options.files or [options.config]:
-        reading = examined(file)
+        reading = examined(file, options.state)
         findings = [*reading.errors, *doubts(reading, str(file)), *_large(reading, str(file))]
         for finding in findings:
             _show(finding, as_json=options.json)
         if reading.config is None:
             status = EX_CONFIG
             continue
-        checked = _labels_were_checked(reading.config)
+        checked = _labels_were_checked(reading.config, options.state)
         if not options.json:
             warnings = f", warnings: {len(findings)}" if findings else ""
             good = "good" if checked else "good as far as it goes (labels not checked)"
@@ -85,10 +88,19 @@ def _show(finding: Finding, *, as_json: bool) -> None:
         print(finding, file=sys.stderr)
 
 
-def _labels_were_checked(config: Config) -> bool:
+def _labels_were_checked(config: Config, state: Path) -> bool:
     """Return whether the labels in the rules could be held against the model's; say why not."""
+    from edgehome.labels import TAUGHT, taught_in
     from edgehome.recognizer.manifest import read_manifest
     from edgehome.types import ModelError
+
+    if taught_in(state) is None:
+        print(
+            f"note: labels were not checked. What was taught, in {state / TAUGHT}, may not be "
+            "read: use sudo.",
+            file=sys.stderr,
+        )
+        return False
 
     try:
         read_manifest(config.recognizer.model)

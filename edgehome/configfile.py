@@ -7,7 +7,7 @@ copy runs and the mistake is told to the home.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from edgehome.config.document import MAX_BYTES
 from edgehome.config.findings import Finding
 from edgehome.config.reader import LabelsOf, Reading, ThresholdsOf, examine, unreadable
 from edgehome.config.types import Config
-from edgehome.labels import labels_of, thresholds_of
+from edgehome.labels import labels_of, taught_in, thresholds_of
 from edgehome.packs import shipped_packs
 from edgehome.statefile import write_atomically
+from edgehome.statefolder import home_folder
 from edgehome.types import EdgehomeError, Problem
 
 GOOD_COPY = "config.good.yaml"
@@ -39,25 +40,34 @@ class Loaded:
     """What was read."""
 
 
-def check(path: Path) -> tuple[Config | None, list[Finding]]:
-    """Return the file's configuration, or None and all its mistakes."""
-    reading, _ = _read(path)
+def check(path: Path, state: Path | None = None) -> tuple[Config | None, list[Finding]]:
+    """Return the file's configuration, or None and all its mistakes.
+
+    Here and below, `state` is the folder of the node whose taught activities are labels too; None:
+    that of the node which is installed here.
+    """
+    reading, _ = _read(path, *_known(state))
     return reading.config, reading.errors
 
 
-def examined(path: Path) -> Reading:
+def examined(path: Path, state: Path | None = None) -> Reading:
     """Return the file's configuration or its mistakes, and where everything stands in it."""
-    return _read(path)[0]
+    return _read(path, *_known(state))[0]
 
 
 def required(
-    path: Path, *, labels: LabelsOf = labels_of, thresholds: ThresholdsOf = thresholds_of
+    path: Path,
+    *,
+    labels: LabelsOf | None = None,
+    thresholds: ThresholdsOf | None = None,
+    state: Path | None = None,
 ) -> Config:
     """Return the file's configuration. Raises ConfigInvalidError with all its mistakes.
 
-    What the model knows can be said instead of read from the model's own files.
+    What is known can be said instead of read from the model's and the home's own files.
     """
-    reading, _ = _read(path, labels, thresholds)
+    known_labels, known_thresholds = _known(state)
+    reading, _ = _read(path, labels or known_labels, thresholds or known_thresholds)
     if not reading.config:
         listing = "\n".join(str(error) for error in reading.errors)
         raise ConfigInvalidError("config_invalid", listing)
@@ -71,7 +81,7 @@ def take(
 
     `doubt` may say that a valid file is not to be taken all the same.
     """
-    reading, data = _read(path)
+    reading, data = _read(path, *_known(state))
     if reading.config:
         if problem := doubt(data):
             logger.error("%s", problem)
@@ -89,13 +99,19 @@ def take(
 def load(path: Path, state: Path) -> Loaded:
     """Return the file's configuration, else the last known-good one with a problem.
 
-    A right file is copied to the state folder. Raises ConfigInvalidError when there is neither.
+    A right file is copied to the state folder. Where there is no copy, a file whose only mistakes
+    are labels that nobody knows runs with a problem: a lost state folder takes the home's taught
+    activities, and must not take the other rules too. Raises ConfigInvalidError when there is
+    nothing that can run.
     """
     taken = take(path, state)
     if isinstance(taken, Loaded):
         return taken
     copy = state / GOOD_COPY
     good = _last_good(path, copy)
+    if not good and (blind := _without_labels(path)):
+        logger.error("running %s all the same: its other rules work", path)
+        return replace(blind, problem=taken)
     if not good:
         remedy = "Correct it: there is no earlier one."
         raise ConfigInvalidError(taken.code, taken.message, remedy)
@@ -103,9 +119,22 @@ def load(path: Path, state: Path) -> Loaded:
     return replace(good, problem=taken)
 
 
-def _read(
-    path: Path, labels: LabelsOf = labels_of, thresholds: ThresholdsOf = thresholds_of
-) -> tuple[Reading, bytes]:
+def _known(state: Path | None) -> tuple[LabelsOf, ThresholdsOf]:
+    """Return what gives the labels of a model and of the home, and their thresholds."""
+    taught = taught_in(state or home_folder())
+
+    def labels(model: Path) -> Collection[str] | None:
+        of_model = labels_of(model)
+        return None if of_model is None or taught is None else (*of_model, *taught)
+
+    def thresholds(model: Path) -> Mapping[str, float]:
+        learnt = {name: value for name, value in (taught or {}).items() if value is not None}
+        return thresholds_of(model) | learnt
+
+    return labels, thresholds
+
+
+def _read(path: Path, labels: LabelsOf, thresholds: ThresholdsOf) -> tuple[Reading, bytes]:
     """Return also the very bytes that were checked: the file may change the next moment."""
     try:
         with path.open("rb") as file:
@@ -150,3 +179,9 @@ def _last_good(path: Path, copy: Path) -> Loaded | None:
     # Labels are not checked again: a model that changed since must not take the home's eyes.
     config = _examine(data, str(copy), path.resolve().parent, lambda _model: None).config
     return Loaded(config, data=data) if config else None
+
+
+def _without_labels(path: Path) -> Loaded | None:
+    """Return the file as it is read where nobody knows any label."""
+    reading, data = _read(path, lambda _model: None, thresholds_of)
+    return Loaded(reading.config, data=data) if reading.config else None

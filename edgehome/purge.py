@@ -26,6 +26,7 @@ EX_USAGE, EX_UNAVAILABLE = 64, 69
 KEPT_HERE = (
     "outbox.*", "state.json*", "rules.json*", "discovery.json*", "starts.json*", "history*.jsonl*",
     "budget.json*", "reboot-requested*", "rollback.json*", f"{GOOD_COPY}*",
+    "taught/*",
 )  # fmt: skip
 """What a node writes into its state folder."""
 CREDENTIAL = "mqtt-password"
@@ -53,7 +54,7 @@ def purge(options: argparse.Namespace) -> int:
 
     Raises ConfigInvalidError, EdgehomeError (`node_running`), OSError.
     """
-    config = required(options.config)
+    config = required(options.config, state=options.state)
     identity = device_identity(config.device, machine_id())
     _refuse_while_running(options.state)
     if not options.yes and not _agreed(identity, options.state):

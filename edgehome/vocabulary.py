@@ -23,26 +23,32 @@ Known = Collection[str] | None
 """The labels of the configured model; None where they cannot be known."""
 
 
-def add_vocabulary(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the commands; `config` is the configuration that is read by default."""
+def add_vocabulary(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the commands; `config` and the state folder `state` are read by default."""
     packs = commands.add_parser("packs", help="list and show the groups of labels that ship")
-    packs.set_defaults(run=_list, config=config, json=False)
+    packs.set_defaults(run=_list, config=config, state=state, json=False)
     actions = packs.add_subparsers(metavar="ACTION", parser_class=type(packs))
     listed = actions.add_parser(
         "list", help="every pack, and what the model knows of it (without an ACTION, too)"
     )
     shown = actions.add_parser("show", help="a pack's labels with reasons and look-alikes")
     shown.add_argument("name", metavar="NAME", choices=_names(), help=", ".join(_names()))
-    _common(listed, config, _list)
-    _common(shown, config, _show)
+    _common(listed, config, state, _list)
+    _common(shown, config, state, _show)
     schema = commands.add_parser("schema", help="print the JSON Schema of config.yaml, for editors")
     schema.set_defaults(run=_schema)
 
 
 def _common(
-    parser: argparse.ArgumentParser, config: Path, run: Callable[[argparse.Namespace], int]
+    parser: argparse.ArgumentParser,
+    config: Path,
+    state: Path,
+    run: Callable[[argparse.Namespace], int],
 ) -> None:
     parser.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
+    parser.add_argument(
+        "--state", type=Path, default=state, help="whose taught activities count (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
     parser.set_defaults(run=run)
 
@@ -52,21 +58,22 @@ def _names() -> tuple[str, ...]:
     return ("care", "fall", "intrusion", "pets", "sport", "vandalism", "violence")
 
 
-def _known(config: Path) -> Known:
+def _known(config: Path, state: Path) -> Known:
     from edgehome.config.types import Config
     from edgehome.configfile import check
-    from edgehome.labels import labels_of
+    from edgehome.labels import labels_of, taught_in
 
     if not config.exists():
         return None
-    read, _ = check(config)
-    return labels_of((read or Config()).recognizer.model)
+    read, _ = check(config, state)
+    labels = labels_of((read or Config()).recognizer.model)
+    return labels and (*labels, *(taught_in(state) or ()))
 
 
 def _list(options: argparse.Namespace) -> int:
     from edgehome.packs import shipped_packs
 
-    known = _known(options.config)
+    known = _known(options.config, options.state)
     packs = shipped_packs().values()
     if options.json:
         print(json.dumps([_row(pack, known) for pack in packs]))
@@ -80,7 +87,7 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from edgehome.packs import shipped_packs
 
-    pack, known = shipped_packs()[options.name], _known(options.config)
+    pack, known = shipped_packs()[options.name], _known(options.config, options.state)
     if options.json:
         print(json.dumps(_row(pack, known) | asdict(pack)))
         return 0

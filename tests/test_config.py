@@ -74,7 +74,7 @@ def test_what_the_sample_comments_out_is_right_too() -> None:
     assert config.runtime == Config().runtime
     assert config.supervisor.allow_reboot is False
     assert config.device.id == "front_door"
-    assert len(config.rules) == 5
+    assert len(config.rules) == 6
     kinds = {type(inner) for rule in config.rules for inner in walk(rule.when)}
     assert kinds >= set(CONDITIONS.values())
 

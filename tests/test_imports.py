@@ -98,6 +98,7 @@ ALLOWED = {
     "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
     "edgehome.process": {"edgehome.types", "edgehome.messages", "edgehome.orders"},
     "edgehome.statefile": set(),
+    "edgehome.statefolder": set(),
     "edgehome.seccomp": set(),
     "edgehome.landlock": set(),
     "edgehome.retained": {
@@ -162,9 +163,17 @@ ALLOWED = {
         "edgehome.types", "edgehome.messages", "edgehome.orders", "edgehome.taken",
         "edgehome.recollection", "edgehome.heads.head", "edgehome.recognizer.recognizer",
     },
-    "edgehome.lessonstore": {"edgehome.types", "edgehome.statefile", "edgehome.teaching.words"},
+    "edgehome.lessonproblems": {"edgehome.types"},
+    "edgehome.lessonstore": {
+        "edgehome.types", "edgehome.statefile", "edgehome.teaching.words",
+        "edgehome.lessonproblems",
+    },
     "edgehome.lessontraining": {
-        "edgehome.types", "edgehome.lessonstore", "edgehome.process",
+        "edgehome.types", "edgehome.lessonstore", "edgehome.process", "edgehome.taken",
+        "edgehome.lessonproblems",
+    },
+    "edgehome.lessonrequests": {
+        "edgehome.types", "edgehome.lessonstore", "edgehome.statefile",
     },
 }  # fmt: skip
 """A module or package and the modules of ours that it may import."""

@@ -170,6 +170,26 @@ rules:
     assert differences(tmp_path, test, rules) == []
 
 
+def test_what_is_unusual_is_part_of_the_story_and_not_while_the_scene_stands_still(
+    tmp_path: Path,
+) -> None:
+    rules = "rules:\n  - {name: Rare, when: {unusual: {once_in: 3d}}, repeat_interval: 0s}\n"
+    test = """\
+  - name: A
+    unusual: "0x5 2.9x5 3x5 0"
+    expect: [{rule: Rare, at: 2s}]
+  - name: B
+    unusual: 8x20
+    motion: "stillx10 0.1x10"
+    expect: [{rule: Rare, at: 2s}]
+"""
+    assert differences(tmp_path, test, rules) == []
+    with pytest.raises(ValueError, match="'often' is no number of days"):
+        shorthand.rarities("often", 0.2)
+    with pytest.raises(ValueError, match="'-1' is no number of days"):
+        shorthand.rarities("-1x3", 0.2)
+
+
 def test_near_misses_are_only_looked_at_where_a_test_speaks_of_them(tmp_path: Path) -> None:
     story = '  - {name: A, scores: {fall: "0x5 0.9x3 0x5"}'
     assert differences(tmp_path, story + "}") == []

@@ -93,7 +93,10 @@ class Names:
         known = self._known.labels
         if known is not None and name not in known:
             hint = self._nodes.hint(name, (*self._activities, *self._known.packs, *known))
-            message = f"{name!r} is neither an activity, a pack nor a label of the model{hint}"
+            teach = "" if hint else f"; or teach it: `edgehome teach {name}`"
+            message = (
+                f"{name!r} is neither an activity, a pack nor a label of the model{hint}{teach}"
+            )
             self._nodes.error(node.mark, path, message)
         self._places.labels.append((name, Place(node.mark, path)))
         activity = Activity(name, (name,))

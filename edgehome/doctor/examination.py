@@ -32,7 +32,7 @@ AT_ONCE = 4
 
 def examine(config_file: Path, state: Path) -> Iterator[Finding]:
     """Yield a finding for every part, as it is known; none of them stops the others."""
-    config, errors = check(config_file)
+    config, errors = check(config_file, state)
     known = config or Config()
     source = known.camera.source
     held = access.holders(ROOT, source) if source == "pi" or source.startswith("/dev/") else []
