@@ -114,7 +114,11 @@ class App:
             outcome = supervisor.run(
                 lambda command: self._obey(command, supervisor),
                 lambda: self._turn(supervisor),
-                lambda: min(self._lasting.saves.deadline_s, self._controls.deadline_s),
+                lambda: min(
+                    self._lasting.saves.deadline_s,
+                    self._controls.deadline_s,
+                    self._lasting.lessons.deadline_s,
+                ),
             )
             self._ended = True
             return outcome
@@ -134,10 +138,8 @@ class App:
             self._restore()
             self._announce()
             selector = stack.enter_context(selectors.DefaultSelector())
-            selector.register(lasting.wakeup, selectors.EVENT_READ)
-            selector.register(lasting.errands, selectors.EVENT_READ)
-            if lasting.saves.fileno() >= 0:
-                selector.register(lasting.saves, selectors.EVENT_READ)
+            for descriptor in lasting.descriptors():
+                selector.register(descriptor, selectors.EVENT_READ)
             self._vision = Vision(
                 self.config,
                 selector=selector,
@@ -149,6 +151,7 @@ class App:
                 rest_s=self._rest_s,
                 governor=Governor(self.config, self.node.report, lasting.measurements),
             )
+            lasting.lessons.attach(self._vision.tell, self.node.report)
             yield Supervisor(
                 self.node,
                 vision=self._vision,
@@ -157,6 +160,7 @@ class App:
                 errands=lasting.errands,
                 rules=lasting.rules,
                 history=lasting.history,
+                lessons=lasting.lessons,
                 selector=selector,
                 clock=time.monotonic,
             )
@@ -200,6 +204,7 @@ class App:
             return Outcome.STOP
         self._watch_health()
         self._checkup.turn()
+        self._lasting.lessons.turn()
         self.node.look_at(self._checkup.machine)
         self._vision.heed(self._checkup.machine)
         if self._controls.turn():

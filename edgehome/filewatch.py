@@ -123,6 +123,51 @@ class FileWatch:
         return new
 
 
+class FolderWatch:
+    """Readable for a selector when files in a folder changed; the folder is made where it lacks.
+
+    Without inotify it never wakes.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        """Take the folder and a monotonic clock in seconds."""
+        self._folder = folder
+        self._clock = clock
+        self._notifier: INotify | None = None
+        self._quiet_s = math.inf
+
+    def __enter__(self) -> Self:
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._notifier = INotify(nonblocking=True)
+            self._notifier.add_watch(self._folder, SAVED | flags.DELETE | flags.ONLYDIR)
+        except OSError as error:
+            logger.warning("changes in %s are not noticed (%s)", self._folder, error.strerror)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._notifier:
+            self._notifier.close()
+
+    def fileno(self) -> int:
+        """Return what a selector is to watch; -1 without inotify."""
+        return self._notifier.fileno() if self._notifier else -1
+
+    @property
+    def deadline_s(self) -> float:
+        """When to ask `changed` even if nothing happens; infinity for never."""
+        return self._quiet_s
+
+    def changed(self) -> bool:
+        """Return whether changes came to rest since this was asked last; never waits."""
+        if self._notifier and self._notifier.read(timeout=0):
+            self._quiet_s = self._clock() + QUIET_S
+        if self._clock() < self._quiet_s:
+            return False
+        self._quiet_s = math.inf
+        return True
+
+
 def places(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield each folder and the name in it at which the way to a file can be changed.
 

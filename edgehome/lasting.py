@@ -11,8 +11,10 @@ from pathlib import Path
 from edgehome.announcer import Announcer
 from edgehome.budget import Measurements
 from edgehome.errands import Errands
-from edgehome.filewatch import FileWatch
+from edgehome.filewatch import FileWatch, FolderWatch
 from edgehome.history import History
+from edgehome.lessons import Lessons
+from edgehome.lessonstore import FOLDER, LessonStore
 from edgehome.rulememory import Clocks, RuleMemory, boot_id
 from edgehome.safemode import StartCount
 from edgehome.silence import Silence
@@ -36,6 +38,12 @@ class Lasting:
     silence: Silence
     announcer: Announcer
     measurements: Measurements
+    lessons: Lessons
+
+    def descriptors(self) -> list[int]:
+        """Return what the loop is to wake for."""
+        ours = [self.wakeup.fileno(), self.errands.fileno(), self.saves.fileno()]
+        return [one for one in (*ours, *self.lessons.descriptors()) if one >= 0]
 
 
 @contextmanager
@@ -46,6 +54,8 @@ def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator
         History(state) as history,
         Errands() as errands,
         Wakeup() as wakeup,
+        Errands() as learning,
+        FolderWatch(state / FOLDER, time.monotonic) as taught,
     ):
         memory = StateFile(state / "state.json", writer)
         memory.load()
@@ -56,7 +66,7 @@ def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator
         measurements = kept_measurements(state, writer)
         yield Lasting(
             state, starts, wakeup, errands, saves, memory, rules, history, silence, announcer,
-            measurements,
+            measurements, Lessons(LessonStore(state), learning, taught),
         )  # fmt: skip
 
 

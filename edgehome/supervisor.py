@@ -18,11 +18,13 @@ from edgehome.errands import Errands
 from edgehome.explain import explain_alert
 from edgehome.history import History
 from edgehome.homeassistant import Command
+from edgehome.lessons import Lessons
 from edgehome.messages import Paced, Ready, Snapshot
 from edgehome.node import Node, said
 from edgehome.rulememory import RuleMemory
 from edgehome.rules import Verdict
 from edgehome.settings import unknown_labels
+from edgehome.taken import Taken
 from edgehome.types import Alert, Scores
 from edgehome.vision import Vision
 from edgehome.wakeup import Wakeup
@@ -62,6 +64,7 @@ class Supervisor:
         errands: Errands,
         rules: RuleMemory,
         history: History,
+        lessons: Lessons,
         selector: selectors.BaseSelector,
         clock: Callable[[], float],
     ) -> None:
@@ -69,6 +72,7 @@ class Supervisor:
         self.node = node
         self._rules = rules
         self._history = history
+        self._lessons = lessons
         self._vision = vision
         self._delivery = delivery
         self._wakeup = wakeup
@@ -77,15 +81,12 @@ class Supervisor:
         self._clock = clock
         self._watchdog_s = systemd.watchdog_interval_s()
         self._next_heartbeat_s = self._next_status_s = self._next_watchdog_s = 0.0
-        self._ready = False
-        self._longest_s = 0.0
+        self._ready, self._longest_s = False, 0.0
         self._raised, self._unkept = 0, False
         self._frame_s: float | None = None
-        self._heard_s = clock()
-        self._idle_s = 0.0
+        self._heard_s, self._idle_s = clock(), 0.0
         self._told: dict[str, bytes] = {}
-        self._announcements = 0
-        self._summary = ""
+        self._announcements, self._summary = 0, ""
 
     def run(
         self,
@@ -126,10 +127,9 @@ class Supervisor:
         return on_turn()
 
     def _measure(self, took_s: float) -> None:
-        if took_s > self._longest_s:
-            self._longest_s = took_s
-            if took_s > LONG_TURN_S:
-                logger.warning("a turn of the loop took %.0f ms", took_s * 1000)
+        if took_s > max(self._longest_s, LONG_TURN_S):
+            logger.warning("a turn of the loop took %.0f ms", took_s * 1000)
+        self._longest_s = max(took_s, self._longest_s)
 
     def keep_rules(self) -> None:
         """Have it written how the rules stand, but not before an alert that they remember."""
@@ -154,34 +154,41 @@ class Supervisor:
 
     def _hear(self) -> None:
         for message in self._vision.hear():
-            if isinstance(message, Scores):
+            if message is None:
+                self._miss()
+            elif isinstance(message, Scores):
                 self._see(message)
             elif isinstance(message, Ready):
-                logger.info("model %s on %s", message.sha256[:12], message.runtime)
-                self.node.model = message.sha256
-                self.node.run_at(message.rate, message.budget.threads if message.budget else None)
-                self.node.report("delegate", message.degraded)
-                self.node.report("labels", unknown_labels(self.node.config, message))
-                continue
+                self._begin(message)
+            elif isinstance(message, Taken):
+                self._lessons.taken(message)
             elif isinstance(message, Paced):
                 self.node.run_at(message.rate)
-                continue
-            elif isinstance(message, Snapshot):
-                self._show(message)
-                continue
             else:
-                self.node.worker_gone()
-                self.refresh()
-            self._announce_ready()
+                self._show(message)
+            if message is None or isinstance(message, Scores):
+                self._announce_ready()
+
+    def _begin(self, ready: Ready) -> None:
+        logger.info("model %s on %s", ready.sha256[:12], ready.runtime)
+        self.node.model = ready.sha256
+        self.node.run_at(ready.rate, ready.budget.threads if ready.budget else None)
+        self.node.report("delegate", ready.degraded)
+        if not self._lessons.ready(ready):
+            self.node.report("labels", unknown_labels(self.node.config, ready))
 
     def _see(self, scores: Scores) -> None:
         self._frame_s, self._heard_s = scores.time_s, self._clock()
         self._take(self.node.see(scores))
 
+    def _miss(self) -> None:
+        self.node.worker_gone()
+        self._lessons.worker_gone()
+        self.refresh()
+
     def _wait_for_frames(self) -> None:
         """Let the rules know how long no frame has come, in seconds of the camera's clock."""
-        now_s = self._clock()
-        waited_s = now_s - self._heard_s
+        waited_s = (now_s := self._clock()) - self._heard_s
         # Until a frame has come its clock is not known, and a wrong one would be a gap of its own.
         least_s, frame_s = (FIRST_S, 0.0) if self._frame_s is None else (IDLE_S, self._frame_s)
         if waited_s >= least_s and now_s >= self._idle_s:
@@ -210,6 +217,7 @@ class Supervisor:
             joined = alert is not alerts[-1]
             self.raise_event(alert, slug, explain_alert(alert), memory=memory, joined=joined)
             self._vision.ask_snapshot(alert.id)
+            self._lessons.leave_out(alert)
 
     def raise_event(
         self,
@@ -271,8 +279,8 @@ class Supervisor:
     def _tell_changes(self) -> None:
         """Publish the states that differ from what was said last."""
         status = self._status()
-        due = self._rules.due() and any(rule.state != "inactive" for rule in status.rules)
-        if due or self._unkept:
+        active = any(rule.state != "inactive" for rule in status.rules)
+        if (self._rules.due() and active) or self._unkept:
             self.keep_rules()
         messages = homeassistant.state_messages(status, explain_alert)
         changed = [m for m in messages if self._told.get(m.topic) != m.payload]
@@ -281,8 +289,7 @@ class Supervisor:
             self._delivery.publish(changed)
         if self._vision.resting:
             self._announce_ready()
-        summary = said(status)
-        if summary != self._summary:
+        if (summary := said(status)) != self._summary:
             self._summary = summary
             systemd.notify(f"STATUS={summary}")
 

@@ -29,7 +29,14 @@ from edgehome.teaching.learner import (
     fit,
     windows_of,
 )
-from edgehome.teaching.words import card_texts, needs, sentence
+from edgehome.teaching.words import (
+    NEEDED_ALONE_S,
+    NEEDED_EXAMPLES,
+    NEEDED_NORMAL_S,
+    card_texts,
+    needs,
+    sentence,
+)
 from edgehome.types import Problem
 
 if TYPE_CHECKING:
@@ -37,11 +44,6 @@ if TYPE_CHECKING:
     from edgehome.teaching.general import General
     from edgehome.teaching.lesson import Lesson
 
-NEEDED_EXAMPLES = 3
-NEEDED_NORMAL_S = 20.0
-"""Of this home, where general negatives come with the model."""
-NEEDED_ALONE_S = 120.0
-"""Where none do."""
 ALARMS_A_DAY = 1.0
 MOVING_S_A_DAY = 7200.0
 """Seconds a day in which something moves, and so the model looks, where nobody has measured it."""

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgehome.teaching.taught import Figures
 
+NEEDED_EXAMPLES = 3
+NEEDED_NORMAL_S = 20.0
+"""Of this home, where general negatives come with the model."""
+NEEDED_ALONE_S = 120.0
+"""Where none do."""
 _HOUR = 24.0
 
 

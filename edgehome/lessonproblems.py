@@ -1,0 +1,92 @@
+"""What can be wrong with teaching, and the remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgehome.types import Problem
+
+NOBODY = Problem(
+    "lesson_unseen",
+    "Nothing could be shown to the node: nobody watches just now.",
+    "Try again once the camera is seen.",
+)
+
+
+def nothing_seen(name: str) -> Problem:
+    """Return what is told where the model rested."""
+    return Problem(
+        "lesson_unseen",
+        f"Nothing moved in the seconds that were to show {name}: the model rested.",
+        "Do it before the camera, and press within the seconds that are taken.",
+    )
+
+
+def not_taught(label: str) -> Problem:
+    """Return what is told of feedback on a head of another home."""
+    return Problem(
+        "lesson_unknown",
+        f"{label} was not taught at home, so nothing is learnt of this alert.",
+        "Set the rule's threshold higher, or teach an activity of your own.",
+    )
+
+
+def resting(names: Sequence[str], embedding: str) -> Problem:
+    """Return what is told of lessons that were taught to another model."""
+    listed = ", ".join(names)
+    return Problem(
+        "lesson_rests",
+        f"{listed} {'was' if len(names) == 1 else 'were'} taught to another model than the one at "
+        f"work ({embedding}), and rest{'s' if len(names) == 1 else ''}.",
+        "Teach anew, or go back to the model before.",
+    )
+
+
+def failed(name: str, why: str) -> Problem:
+    """Return what is told when the child gives no answer."""
+    return Problem(
+        "lesson_failed",
+        f"{name} could not be learnt anew ({why}); it is as it was.",
+        "Show it again; if that does not help, `edgehome teach --list` says how it stands.",
+    )
+
+
+def unkept(name: str, error: OSError) -> Problem:
+    """Return what is told when the disk refuses."""
+    return Problem(
+        "lesson_unkept",
+        f"What {name} was taught cannot be written ({error.strerror or error}); it is as it was.",
+        "Make room on the disk or check the owner of the state folder, and show it again.",
+    )
+
+
+def unknown(name: str) -> Problem:
+    """Return what is told of a lesson that is not there."""
+    return Problem(
+        "lesson_unknown", f"Nobody has taught {name}.", "`edgehome teach --list` names what was."
+    )
+
+
+def too_many(name: str, most: int) -> Problem:
+    """Return what is told of one lesson more than can be kept."""
+    return Problem(
+        "lessons_full",
+        f"{name} is one activity too many: {most} can be taught.",
+        "Remove one: `edgehome teach NAME --remove`.",
+    )
+
+
+def broken(name: str, why: str) -> Problem:
+    """Return what is told of a file that cannot be read."""
+    return Problem(
+        "lesson_invalid",
+        f"What {name} was taught cannot be read ({why}): it was set aside as {name}.broken.",
+        f"Import the copy that was exported (`edgehome teach {name} --import FILE`), or teach it "
+        "anew.",
+    )
+
+
+def unreadable(path: Path, why: str) -> Problem:
+    """Return what is told of a file that may not be read."""
+    return Problem("lesson_unreadable", f"{path} cannot be read: {why}.", "Check its owner.")
