@@ -38,6 +38,12 @@ STATUS = {
     "labels_unknown": EX_DATAERR,
     "clips_few": EX_DATAERR,
     "lesson_invalid": EX_DATAERR,
+    "lesson_name": EX_USAGE,
+    "lesson_taken": EX_USAGE,
+    "lesson_unknown": EX_NOINPUT,
+    "lesson_unkept": EX_IOERR,
+    "time_invalid": EX_USAGE,
+    "clip_short": EX_DATAERR,
     "labels_invalid": EX_DATAERR,
     "model_disagrees": EX_DATAERR,
     "model_crashed": EX_DATAERR,
@@ -97,6 +103,7 @@ def _parser() -> Parser:
     from edgehome.replay.command import add_replay
     from edgehome.ruletests.command import add_test_rules
     from edgehome.selftest.command import add_selftest
+    from edgehome.teachcommand import add_teach
     from edgehome.vocabulary import add_vocabulary
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -119,6 +126,7 @@ def _parser() -> Parser:
     add_vocabulary(commands, _default_config(), home_folder())
     add_explain(commands, state_folder())
     add_selftest(commands, _default_config(), state_folder())
+    add_teach(commands, _default_config(), state_folder())
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)

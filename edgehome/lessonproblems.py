@@ -90,3 +90,10 @@ def broken(name: str, why: str) -> Problem:
 def unreadable(path: Path, why: str) -> Problem:
     """Return what is told of a file that may not be read."""
     return Problem("lesson_unreadable", f"{path} cannot be read: {why}.", "Check its owner.")
+
+
+def taken_name(name: str) -> Problem:
+    """Return what is told of a name that the model has already."""
+    return Problem(
+        "lesson_taken", f"The model itself knows {name}: it cannot be taught.", "Take another name."
+    )

@@ -73,9 +73,13 @@ def read(store: LessonStore) -> list[Request]:
     return found
 
 
-def withdraw(store: LessonStore, request: Request) -> None:
-    """Take a request back that nobody has read."""
-    (store.folder / f"{request.id}.ask").unlink(missing_ok=True)
+def withdraw(store: LessonStore, request: Request) -> bool:
+    """Take a request back; return whether nobody had read it."""
+    try:
+        (store.folder / f"{request.id}.ask").unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def write(store: LessonStore, identity: str, data: bytes) -> None:

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgehome import lessonrequests, lessontraining
 from edgehome.errands import Errands
@@ -162,7 +162,8 @@ class Lessons:
         taught = [name for name in self._kept if name in ready.labels]
         looked_s = self._model.moving_s_a_day if self._model else lessontraining.MOVING_S_A_DAY
         again = self._model is not None and bool(taught)
-        self._model = Model(ready.embedding, ready.rate, looked_s)
+        own = frozenset(ready.labels) - self._kept.keys()
+        self._model = Model(ready.embedding, ready.rate, looked_s, own)
         return not again and self._give()
 
     def taken(self, taken: Taken) -> None:
@@ -176,7 +177,7 @@ class Lessons:
             return
         if taken.watched_s >= MEASURED_S:
             moving_s = max(taken.looked_s / taken.watched_s * DAY_S, 60.0)
-            self._model = Model(self._model.embedding, self._model.rate, moving_s)
+            self._model = replace(self._model, moving_s_a_day=moving_s)
         waiting = self._waiting.setdefault(asked.name, _Waiting())
         waiting.changes.append(
             lessontraining.shown(taken, asked.span[1], shows=asked.shows, source=asked.source)
@@ -286,9 +287,7 @@ class Lessons:
         told = resting(sorted(others), self._model.embedding) if others else None
         self._report("lessons", told)
         heads: list[object] = [*self._heads()]
-        if heads == self._given:
-            return False
-        if not self._tell(encode_heads(self._heads())):
+        if heads == self._given or not self._tell(encode_heads(self._heads())):
             return False
         self._given = heads
         return True

@@ -132,8 +132,11 @@ class LessonStore:
         """Return the names of all lessons. Raises OSError, but not where there is no folder."""
         return sorted(path.stem for path in self.folder.glob("*.json") if is_name(path.stem))
 
-    def load(self) -> tuple[dict[str, Kept], dict[str, Problem]]:
-        """Return every lesson, and what is wrong with each that cannot be read: it is set aside."""
+    def load(self, *, tidy: bool = True) -> tuple[dict[str, Kept], dict[str, Problem]]:
+        """Return every lesson, and what is wrong with each that cannot be read.
+
+        Such a one is set aside where `tidy`.
+        """
         kept: dict[str, Kept] = {}
         problems: dict[str, Problem] = {}
         for name in self.names():
@@ -146,7 +149,8 @@ class LessonStore:
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 problems[name] = broken(name, str(error))
                 with contextlib.suppress(OSError):
-                    self.set_aside(name)
+                    if tidy:
+                        self.set_aside(name)
         return kept, problems
 
     def _rename(self, name: str, before: str, after: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edgehome.lessonproblems import broken, failed, too_many, unkept, unknown
+from edgehome.lessonproblems import broken, failed, taken_name, too_many, unkept, unknown
 from edgehome.lessonstore import (
     MOST_LESSONS,
     Kept,
@@ -46,6 +46,8 @@ class Model:
     rate: float
     """Frames a second."""
     moving_s_a_day: float = MOVING_S_A_DAY
+    own: frozenset[str] = frozenset()
+    """Labels that no lesson can have: the model's, and those of the heads beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def change(
 
     Waits for the child and the disk.
     """
+    if name in model.own:
+        return Learnt(None, taken_name(name), settled=False)
     try:
         with store.locked():
             return _change(store, name, changes, model, wait_s)

@@ -188,7 +188,7 @@ COMPOSERS = {
     "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
-    "edgehome.teachcurves", "edgehome.lessons", "edgehome.teachcommand", "edgehome.backup",
+    "edgehome.teachcurves", "edgehome.lessons", "edgehome.teachcommand", "edgehome.cliplessons", "edgehome.backup",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

@@ -1,0 +1,271 @@
+"""`edgehome teach`: an activity from clips, or from what the running node remembers.
+
+Modules are imported by what needs them: most of this needs no numpy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import re
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from datetime import time as clock
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgehome.types import EdgehomeError, Problem
+
+if TYPE_CHECKING:
+    from edgehome.lessonrequests import Request
+    from edgehome.lessonstore import LessonStatus, LessonStore
+    from edgehome.lessontraining import Learnt, Model
+
+ANSWER_S = 60.0
+"""A running node is waited for so long."""
+LOOK_S = 0.2
+UNREAD_S = 10.0
+"""A request that nobody has read after so long is taken back: no node runs."""
+_TIMES = re.compile(r"(\d\d?:\d\d(?::\d\d)?)\.\.(\d\d?:\d\d(?::\d\d)?)")
+_PART = re.compile(r"(.+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+_HELP = (
+    "Teaches an activity from examples of it (--yes) and of what is normal beside it (--no): "
+    "clips, CLIP@START-END in seconds for a part of one; or times of today such as 22:14:03..22:14:09, "
+    "which the running node remembers for about an hour of motion. It says how good it is, or what "
+    "is missing. Kept are embeddings, never pictures."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A clip, or some seconds of it."""
+
+    clip: Path
+    start_s: float
+    end_s: float
+
+
+def add_teach(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` and `state` are the defaults."""
+    teach = commands.add_parser(
+        "teach", help="teach an activity of this home from a few examples", description=_HELP
+    )
+    teach.add_argument("name", metavar="NAME", nargs="?", help="the activity, a label for rules")
+    for option, what in (("--yes", "shows it"), ("--no", "does not show it")):
+        teach.add_argument(
+            option, metavar="WHAT", nargs="+", action="extend", default=[], help=what
+        )
+    act = teach.add_mutually_exclusive_group()
+    act.add_argument("--list", action="store_true", help="every taught activity")
+    act.add_argument("--undo", action="store_true", help="take the last change back")
+    act.add_argument("--remove", action="store_true", help="forget it; --undo brings it back")
+    act.add_argument("--export", type=Path, metavar="FILE", help="write it as one small file")
+    act.add_argument("--import", type=Path, metavar="FILE", dest="take", help="read such a file")
+    teach.add_argument("--json", action="store_true", help="JSON instead of text")
+    teach.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
+    teach.add_argument("--state", type=Path, default=state, help="(%(default)s)")
+    teach.set_defaults(run=lambda options: _teach(options, teach))
+
+
+def _teach(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from edgehome.lessonstore import LessonStore, lesson_name
+
+    store = LessonStore(options.state)
+    if options.list:
+        return _list(store, options)
+    if not options.name:
+        parser.error("which activity? NAME is missing")
+    name = lesson_name(options.name)
+    if options.export:
+        return _export(store, name, options.export)
+    acts = options.undo or options.remove or options.take
+    if bool(acts) == bool(options.yes or options.no):
+        parser.error("give either examples (--yes, --no) or one of --undo, --remove, --import")
+    options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        status = _change(store, name, options)
+    except PermissionError as error:
+        raise EdgehomeError(
+            "state_not_writable",
+            f"{error.filename or store.folder} may not be written.",
+            "It is the service's: run the command with sudo.",
+        ) from error
+    _tell(status, name, options)
+    return 0
+
+
+def _change(store: LessonStore, name: str, options: argparse.Namespace) -> LessonStatus | None:
+    """Do what is asked for, and return how far the lesson is; None where it is gone."""
+    from edgehome import lessontraining
+
+    if options.undo:
+        return _settled(lessontraining.undo(store, name, lessontraining.Model("", 1.0)))
+    if options.remove:
+        return _settled(lessontraining.remove(store, name))
+    if options.take:
+        data = base64.b64encode(options.take.read_bytes()).decode()
+        change = {"did": "import", "file": data}
+        return _settled(lessontraining.change(store, name, [change], _model(options.config)))
+    listed = [(True, text) for text in options.yes] + [(False, text) for text in options.no]
+    times = [(shows, span) for shows, text in listed if (span := _span(text))]
+    parts = [(shows, _part(text)) for shows, text in listed if not _span(text)]
+    status = None
+    if parts:
+        status = _settled(_from_clips(store, name, parts, options.config))
+    if times:
+        status = _from_node(store, name, times)
+    return status
+
+
+def _settled(learnt: Learnt) -> LessonStatus | None:
+    if learnt.problem:
+        raise _error(learnt.problem)
+    return learnt.kept.status if learnt.kept else None
+
+
+def _error(problem: Problem) -> EdgehomeError:
+    return EdgehomeError(problem.code, problem.message, problem.remedy)
+
+
+def _model(config: Path) -> Model:
+    """Return what the configured model is. Raises ModelError and ConfigInvalidError."""
+    from edgehome.labels import labels_of
+    from edgehome.lessontraining import Model
+    from edgehome.recognizer.manifest import read_manifest
+
+    path = _path(config)
+    manifest = read_manifest(path)
+    return Model(manifest.embedding, manifest.rate, own=frozenset(labels_of(path) or ()))
+
+
+def _path(config: Path) -> Path:
+    """Return the configured model, or the default's where there is no configuration yet."""
+    from edgehome.config.types import Config
+    from edgehome.configfile import check
+
+    read, _ = check(config) if config.exists() else (None, [])
+    return (read or Config()).recognizer.model
+
+
+def _from_clips(
+    store: LessonStore, name: str, parts: Sequence[tuple[bool, Part]], config: Path
+) -> Learnt:
+    """Watch clips, and learn of them as one change."""
+    from edgehome import lessontraining
+    from edgehome.cliplessons import examples_of
+
+    model = _model(config)
+    if name in model.own:
+        return lessontraining.change(store, name, [], model)
+    examples = examples_of(_path(config), parts, progress=_progress)
+    at = datetime.now().astimezone().isoformat(timespec="seconds")
+    change = {"did": "add", "at": at, "examples": examples}
+    return lessontraining.change(store, name, [change], model)
+
+
+def _from_node(
+    store: LessonStore, name: str, spans: Sequence[tuple[bool, tuple[float, float]]]
+) -> LessonStatus | None:
+    """Have the running node learn of what it remembers. Raises EdgehomeError."""
+    from edgehome import lessonrequests
+    from edgehome.lessonstore import LessonStatus
+
+    request = lessonrequests.Request(uuid.uuid4().hex, name, tuple(spans))
+    lessonrequests.ask(store, request)
+    answer = _answered(store, request)
+    if answer is None:
+        raise EdgehomeError(
+            "node_silent",
+            "No running node answers: it alone remembers what it saw.",
+            "Start the service, or teach from clips.",
+        )
+    if answer["problem"]:
+        raise _error(Problem(**answer["problem"]))
+    return LessonStatus(**answer["status"]) if answer["status"] else None
+
+
+def _answered(store: LessonStore, request: Request) -> dict[str, Any] | None:
+    from edgehome import lessonrequests
+
+    began_s = time.monotonic()
+    while (waited_s := time.monotonic() - began_s) < ANSWER_S:
+        if answer := lessonrequests.told(store, request):
+            return answer
+        if waited_s > UNREAD_S and lessonrequests.withdraw(store, request):
+            return None
+        time.sleep(LOOK_S)
+    return None
+
+
+def _span(text: str) -> tuple[float, float] | None:
+    """Return the times of today or, where they are still to come, of yesterday."""
+    match = _TIMES.fullmatch(text)
+    if not match:
+        return None
+    now = datetime.now().astimezone()
+    try:
+        begin, end = (
+            clock.fromisoformat(one if one[2] == ":" else f"0{one}") for one in match.groups()
+        )
+    except ValueError:
+        raise EdgehomeError("time_invalid", f"{text} is no time of a day.", "") from None
+    since, until = (datetime.combine(now.date(), one).astimezone() for one in (begin, end))
+    if until < since:
+        since -= timedelta(days=1)
+    if since > now:
+        since, until = since - timedelta(days=1), until - timedelta(days=1)
+    return since.timestamp(), until.timestamp() + (1.0 if since == until else 0.0)
+
+
+def _part(text: str) -> Part:
+    match = _PART.fullmatch(text)
+    if match and not Path(text).exists() and float(match[2]) < float(match[3]):
+        return Part(Path(match[1]), float(match[2]), float(match[3]))
+    return Part(Path(text), 0.0, float("inf"))
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+
+def _export(store: LessonStore, name: str, path: Path) -> int:
+    from edgehome.lessonproblems import unknown
+
+    data = store.read(name)
+    if data is None:
+        raise _error(unknown(name))
+    path.write_bytes(data)
+    return 0
+
+
+def _list(store: LessonStore, options: argparse.Namespace) -> int:
+    kept, problems = store.load(tidy=False)
+    listed = [one.status for one in kept.values() if options.name in {None, one.status.name}]
+    if options.json:
+        print(json.dumps([asdict(status) for status in listed]))
+    else:
+        for status in listed:
+            print(_said(status))
+    for problem in problems.values():
+        sys.stderr.write(f"edgehome: {problem}\n")
+    return 65 if problems else 0
+
+
+def _tell(status: LessonStatus | None, name: str, options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(asdict(status) if status else {"name": name, "version": None}))
+    else:
+        print(_said(status) if status else f"{name}: forgotten")
+
+
+def _said(status: LessonStatus) -> str:
+    said = status.says or status.missing
+    count = f"{status.shown} example{'' if status.shown == 1 else 's'}"
+    return f"{status.name} (version {status.version}, {count}): {said}"
