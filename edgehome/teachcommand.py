@@ -31,13 +31,13 @@ ANSWER_S = 60.0
 LOOK_S = 0.2
 UNREAD_S = 10.0
 """A request that nobody has read after so long is taken back: no node runs."""
-_TIMES = re.compile(r"(\d\d?:\d\d(?::\d\d)?)\.\.(\d\d?:\d\d(?::\d\d)?)")
+_TIMES = re.compile(r"(\d\d:\d\d(?::\d\d)?)\.\.(\d\d:\d\d(?::\d\d)?)")
 _PART = re.compile(r"(.+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 _HELP = (
     "Teaches an activity from examples of it (--yes) and of what is normal beside it (--no): "
-    "clips, CLIP@START-END in seconds for a part of one; or times of today such as 22:14:03..22:14:09, "
-    "which the running node remembers for about an hour of motion. It says how good it is, or what "
-    "is missing. Kept are embeddings, never pictures."
+    "clips, CLIP@START-END in seconds for a part of one; or times of today such as "
+    "22:14:03..22:14:09, which the running node remembers for about an hour of motion. It says "
+    "how good it is, or what is missing. Kept are embeddings, never pictures."
 )
 
 
