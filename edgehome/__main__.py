@@ -43,6 +43,7 @@ STATUS = {
     "lesson_unknown": EX_NOINPUT,
     "lesson_unkept": EX_IOERR,
     "time_invalid": EX_USAGE,
+    "backup_invalid": EX_DATAERR,
     "clip_short": EX_DATAERR,
     "labels_invalid": EX_DATAERR,
     "model_disagrees": EX_DATAERR,
@@ -103,7 +104,6 @@ def _parser() -> Parser:
     from edgehome.replay.command import add_replay
     from edgehome.ruletests.command import add_test_rules
     from edgehome.selftest.command import add_selftest
-    from edgehome.teachcommand import add_teach
     from edgehome.vocabulary import add_vocabulary
 
     parser = Parser(prog="edgehome", description=__doc__.partition("\n")[0] if __doc__ else "")
@@ -126,7 +126,7 @@ def _parser() -> Parser:
     add_vocabulary(commands, _default_config(), home_folder())
     add_explain(commands, state_folder())
     add_selftest(commands, _default_config(), state_folder())
-    add_teach(commands, _default_config(), state_folder())
+    _add_taught(commands)
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
@@ -134,6 +134,14 @@ def _parser() -> Parser:
     doctor.add_argument("--json", action="store_true", help="one JSON object a check")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_taught(commands: Commands) -> None:
+    from edgehome.backup import add_backup
+    from edgehome.teachcommand import add_teach
+
+    add_teach(commands, _default_config(), state_folder())
+    add_backup(commands, _default_config(), state_folder())
 
 
 def _add_purge(commands: Commands) -> None:

@@ -146,7 +146,7 @@ class LessonStore:
                     kept[name] = kept_of(data, name)
             except OSError as error:
                 problems[name] = unreadable(self.folder / f"{name}.json", error.strerror or "")
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+            except ValueError as error:
                 problems[name] = broken(name, str(error))
                 with contextlib.suppress(OSError):
                     if tidy:
@@ -167,10 +167,19 @@ def is_name(text: str) -> bool:
 
 
 def kept_of(data: bytes, name: str) -> Kept:
-    """Return what a file says, without numbers; raises ValueError, KeyError or TypeError."""
+    """Return what a file says, without its numbers. Raises ValueError."""
+    try:
+        return _kept(data, name)
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"it is no lesson: {error!r}"[:200]) from error
+
+
+def _kept(data: bytes, name: str) -> Kept:
     if len(data) > LARGEST_BYTES:
         raise ValueError(f"it is larger than {LARGEST_BYTES} bytes")
     fields = json.loads(data)
+    if not isinstance(fields, dict):
+        raise ValueError("it is no object")
     lesson = fields.pop("lesson")
     if lesson["name"] != name or not isinstance(lesson["embedding"], str):
         raise ValueError(f"it is a lesson of {lesson['name']!r}")

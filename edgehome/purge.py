@@ -26,7 +26,7 @@ EX_USAGE, EX_UNAVAILABLE = 64, 69
 KEPT_HERE = (
     "outbox.*", "state.json*", "rules.json*", "discovery.json*", "starts.json*", "history*.jsonl*",
     "budget.json*", "reboot-requested*", "rollback.json*", f"{GOOD_COPY}*",
-    "taught/*",
+    "taught/*", "normal.bin*",
 )  # fmt: skip
 """What a node writes into its state folder."""
 CREDENTIAL = "mqtt-password"
@@ -56,7 +56,7 @@ def purge(options: argparse.Namespace) -> int:
     """
     config = required(options.config, state=options.state)
     identity = device_identity(config.device, machine_id())
-    _refuse_while_running(options.state)
+    refuse_while_running(options.state)
     if not options.yes and not _agreed(identity, options.state):
         sys.stderr.write("edgehome: nothing was removed; --yes does it without asking\n")
         return EX_USAGE
@@ -71,7 +71,7 @@ def purge(options: argparse.Namespace) -> int:
     return EX_UNAVAILABLE if done.broker == "left" else 0
 
 
-def _refuse_while_running(state: Path) -> None:
+def refuse_while_running(state: Path) -> None:
     """Raise EdgehomeError (`node_running`) while a node holds the outbox open.
 
     SQLite locks its file as long as it is open (locking_mode EXCLUSIVE), with POSIX locks.
