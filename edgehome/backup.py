@@ -113,8 +113,8 @@ def _members(file: Path) -> dict[str, bytes]:
                 found[member.name] = data.read()
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise _invalid(file, str(error)) from error
-    for name, data in found.items():
-        _look(file, name, data)
+    for name, content in found.items():
+        _look(file, name, content)
     return found
 
 
