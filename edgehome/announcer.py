@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from edgehome import __version__, homeassistant
@@ -24,7 +24,9 @@ class Announcer:
         except OSError:
             self._announced = {}
 
-    def messages(self, config: Config, identity: str, activities: Iterable[str]) -> list[Message]:
+    def messages(
+        self, config: Config, identity: str, activities: Iterable[str], taught: Collection[str] = ()
+    ) -> list[Message]:
         """Return what is to be published, in this order; it then counts as announced."""
         parts = (config, identity, list(activities), __version__)
         gone = homeassistant.clear_gone(config, identity, self._announced)
@@ -36,8 +38,8 @@ class Announcer:
             retained=self._memory.get("pictures_retained", False),
         )
         self._memory.set("pictures_retained", snapshots.enabled and snapshots.retain)
-        message = homeassistant.discovery(*parts, self._announced)
-        now = homeassistant.discovery(*parts).payload
+        message = homeassistant.discovery(*parts, self._announced, taught=taught)
+        now = homeassistant.discovery(*parts, taught=taught).payload
         self._announced = homeassistant.announced_components(now)
         self._writer.put(self._note, now)
         return [message, *gone]

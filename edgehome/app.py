@@ -7,7 +7,7 @@ import math
 import selectors
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,9 @@ from edgehome.governor import Governor
 from edgehome.health import Checkup, examine
 from edgehome.history import read_history
 from edgehome.homeassistant import Command
+from edgehome.labels import taught_in
 from edgehome.lasting import Lasting, lasting_parts
+from edgehome.lessoncontrols import LessonControls
 from edgehome.node import Node, sun_over
 from edgehome.quarantine import Quarantine
 from edgehome.reboot import Reboot
@@ -93,6 +95,10 @@ class App:
         )
         self.node.mode = remembered_mode(lasting.memory)
         self.node.recall(read_history(lasting.state))
+        self._taught: Collection[str] = taught_in(lasting.state) or ()
+        lessons = LessonControls(
+            self.node, lasting.lessons, lasting.memory, self._taught, self._announce_taught
+        )
         self._controls = Controls(
             self.node,
             self.config,
@@ -101,6 +107,7 @@ class App:
             tell=self._tell,
             reload=self._request_reload,
             retry=lambda: self._vision.retry(),  # noqa: PLW0108  # it is made later
+            lessons=lessons,
         )
         self._checkup = Checkup(lambda: examine(lasting.state), lasting.errands.put, time.monotonic)
         self.node.report("config", loaded.problem)
@@ -182,8 +189,14 @@ class App:
     def _announce(self) -> None:
         """Publish what Home Assistant is to make of us, and take back what we no longer are."""
         announcer = self._lasting.announcer
-        messages = announcer.messages(self.config, self.identity, activities(self.config))
+        named = activities(self.config)
+        messages = announcer.messages(self.config, self.identity, named, self._taught)
         self._delivery.publish(messages)
+
+    def _announce_taught(self, names: Collection[str]) -> None:
+        """Publish it anew, with other taught activities."""
+        self._taught = names
+        self._announce()
 
     def _tell(self, event: Alert, event_type: str) -> None:
         """Tell the home of what was done to the node itself."""

@@ -19,14 +19,18 @@ from edgehome.homeassistant import (
     SILENCED,
     Command,
     Mute,
+    NameLesson,
+    NotSuspicious,
     Reload,
     Retry,
     SetMode,
     SetThreshold,
+    ShowLesson,
     Silence,
     parse_command,
     rule_slugs,
 )
+from edgehome.lessoncontrols import LessonControls
 from edgehome.node import Node
 from edgehome.silence import Silence as SilentHour
 from edgehome.statefile import StateFile
@@ -54,6 +58,7 @@ class Controls:
         tell: Callable[[Alert, str], None],
         reload: Callable[[], None],
         retry: Callable[[], None],
+        lessons: LessonControls,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the file's configuration, and what tells an event of a type like an alert."""
@@ -65,6 +70,7 @@ class Controls:
         self._tell = tell
         self._reload = reload
         self._retry = retry
+        self._lessons = lessons
         self._clock = clock
         self._told_s: deque[float] = deque(maxlen=MOST_EVENTS)
         self._untold = 0
@@ -88,7 +94,7 @@ class Controls:
                 return "there is no such rule"
             if isinstance(command, SetThreshold) and not rule.adjustable:
                 return "the rule is not adjustable"
-        return ""
+        return self._lessons.refused(command)
 
     def obey(self, command: Command) -> None:
         """Do what was asked for."""
@@ -107,13 +113,15 @@ class Controls:
             case Retry():
                 logger.info("retry by Home Assistant")
                 self._retry()
+            case NameLesson() | ShowLesson() | NotSuspicious():
+                self._lessons.obey(command)
 
     def turn(self) -> bool:
         """Do what is due by now; return whether the home is to be told of a change.
 
         Several new thresholds are taken over at once, before the next frame.
         """
-        changed = self._adjusted or self._silence.over()
+        changed = self._lessons.turn() | self._silence.over() or self._adjusted
         if self._adjusted:
             self._adjusted = False
             self._node.use(self._thresholds.over(self._config))

@@ -85,6 +85,7 @@ class Lessons:
         self._report: Report = lambda _origin, _problem: None
         self._model: Model | None = None
         self._kept: dict[str, Kept] = {}
+        self.known = False  # whether the files were read
         self._asked: dict[str, _Asked] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._busy = False
@@ -253,7 +254,7 @@ class Lessons:
         for name in {*self._kept, *kept} - problems.keys():
             if kept.get(name) != self._kept.get(name):
                 self._problem(name, None)
-        self._kept = kept
+        self._kept, self.known = kept, True
         for name, problem in problems.items():
             self._problem(name, problem)
         self._give()

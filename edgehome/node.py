@@ -16,7 +16,7 @@ from statistics import median
 from edgehome import __version__
 from edgehome.config.types import Config, LocationConfig
 from edgehome.health import Machine
-from edgehome.homeassistant import NodeStatus, RuleStatus
+from edgehome.homeassistant import NodeStatus, RuleStatus, Taught
 from edgehome.rules import RuleEngine, Verdict
 from edgehome.thresholds import threshold_of
 from edgehome.types import Alert, Mode, NearMiss, Problem, Scores, SunTimes
@@ -47,6 +47,10 @@ class Node:
             config, period_s=1 / rate, identify=identify, sun=sun_over(config.location)
         )
         self._status = NodeStatus(identity=identity, version=__version__, started_at=started_at)
+        self.teaching = ""
+        """The activity that examples are for; empty for none."""
+        self.taught: tuple[Taught, ...] = ()
+        """What the home teaches, as it stands."""
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._last_alerts: dict[str, Alert] = {}
         self._last_near_misses: dict[str, NearMiss] = {}
@@ -121,6 +125,10 @@ class Node:
             else:
                 self._last_near_misses[record.rule] = record
 
+    def last_alert(self) -> Alert | None:
+        """Return the newest alert of any rule, if one is remembered."""
+        return max(self._last_alerts.values(), key=lambda alert: alert.at, default=None)
+
     def worker_gone(self) -> None:
         """Start a new worker's counters where the last one's ended; to the rules it is a gap."""
         self._frames_before, self._skipped_before = self._status.frames, self._status.skipped
@@ -153,6 +161,8 @@ class Node:
             self._status,
             rules=self._rules(),
             mode=self.mode,
+            teaching=self.teaching,
+            taught=self.taught,
             silenced_until=self.silenced_until,
             release=self._machine.release,
             temperature=self._machine.temperature,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,8 +13,13 @@ import pytest
 
 from edgehome.config.types import Config, EventsConfig, Rule
 from edgehome.controls import EVENTS_S, MOST_EVENTS, Controls, accepted
+from edgehome.errands import Errands
+from edgehome.filewatch import FolderWatch
 from edgehome.homeassistant import Command, Mute, Reload, SetMode, SetThreshold
 from edgehome.homeassistant import Silence as Silenced
+from edgehome.lessoncontrols import LessonControls
+from edgehome.lessons import Lessons
+from edgehome.lessonstore import LessonStore
 from edgehome.node import Node
 from edgehome.silence import Silence
 from edgehome.statefile import StateFile
@@ -34,6 +39,9 @@ class Home:
         self.time_s = 0.0
         self.told: list[tuple[Alert, str]] = []
         self.reloads = 0
+        self.announced: list[Collection[str]] = []
+        self.errands = Errands()
+        self.lessons = Lessons(LessonStore(folder), self.errands, FolderWatch(folder, float))
         self.start()
 
     def start(self) -> None:
@@ -50,6 +58,7 @@ class Home:
             tell=lambda alert, kind: self.told.append((alert, kind)),
             reload=self._reload,
             retry=self._reload,
+            lessons=LessonControls(self.node, self.lessons, memory, (), self.announced.append),
             clock=lambda: self.time_s,
         )
         self.controls.use(self.config)

@@ -15,14 +15,18 @@ from edgehome.config.types import Config, DeviceConfig, MqttConfig, Rule
 from edgehome.delivery.storage import ALERT_BYTES
 from edgehome.homeassistant import (
     Mute,
+    NameLesson,
     NodeStatus,
+    NotSuspicious,
     Release,
     Reload,
     Retry,
     RuleStatus,
     SetMode,
     SetThreshold,
+    ShowLesson,
     Silence,
+    Taught,
     alert_payload,
     announced_components,
     clear_gone,
@@ -230,6 +234,7 @@ def test_what_people_automate_on_has_no_category_and_the_rest_is_config_or_diagn
     }
     main = {"alert", "rule_fight", "activity", "confidence", "last_alert", "mode", "camera_view"}
     main |= {"silence", "silence_for_an_hour"}
+    main |= {"new_activity", "that_was_it", "that_was_normal", "not_suspicious"}
     assert of[None] == main
     assert of["config"] == {"mute_fight", "reload", "retry", "threshold_fight"}
     assert len(of["diagnostic"]) == len(components) - len(main) - 4
@@ -281,11 +286,11 @@ def test_a_rule_costs_what_the_documentation_says() -> None:
         for adjustable in (False, True):
             size = size_of(name, 30, adjustable=adjustable)
             print(f"30 rules, {len(name) + 3} characters, adjustable {adjustable}: {size}")
-    assert size_of("", 0, adjustable=False) < 8_200
-    assert size_of(short, 17, adjustable=False) < LARGE_BYTES
-    assert size_of(short, 11, adjustable=True) < LARGE_BYTES
-    assert size_of(long, 14, adjustable=False) < LARGE_BYTES
-    assert size_of(long, 30, adjustable=True) < 46_000
+    assert size_of("", 0, adjustable=False) < 9_000
+    assert size_of(short, 15, adjustable=False) < LARGE_BYTES
+    assert size_of(short, 10, adjustable=True) < LARGE_BYTES
+    assert size_of(long, 13, adjustable=False) < LARGE_BYTES
+    assert size_of(long, 30, adjustable=True) < 46_500
 
 
 def test_a_rule_that_is_gone_is_named_with_its_platforms_alone() -> None:
@@ -674,6 +679,57 @@ def test_every_command_that_is_announced_is_understood() -> None:
         if "cmd_t" not in component:
             continue
         button = component.get("pl_prs", "PRESS").encode()
-        payloads = {"select": b"home", "button": button, "switch": b"ON", "number": b"0.5"}
+        payloads = {"select": b"home", "button": button, "switch": b"ON", "number": b"0.5",
+                    "text": b"Window cleaner"}  # fmt: skip
         name = component["cmd_t"].removeprefix(f"{BASE}/").removesuffix("/set")
         assert parse_command(name, payloads[component["p"]]), key
+
+
+def test_a_press_says_what_the_last_seconds_were_and_anything_else_is_no_press() -> None:
+    assert parse_command("that_was_it", b"PRESS") == ShowLesson(shows=True)
+    assert parse_command("that_was_normal", b"PRESS") == ShowLesson(shows=False)
+    assert parse_command("not_suspicious", b"PRESS") == NotSuspicious()
+    for key in ("that_was_it", "that_was_normal", "not_suspicious"):
+        assert [parse_command(key, p) for p in (b"", b"press", b"PRESS ", b"ON")] == [None] * 4
+
+
+@pytest.mark.parametrize("name", ["", "dance", "Over the wall", "Fen\u00eatre", "\u4e8c" * 40])
+def test_a_new_activity_s_name_is_a_line_of_forty_characters(name: str) -> None:
+    assert parse_command("new_activity", name.encode()) == NameLesson(name)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"a" * 41, "\u4e8c".encode() * 41, b"\xff", b"a\nb", b"\0", b"a" * 4000, b"\xe4\xba"],
+)
+def test_what_is_no_such_line_is_no_command(payload: bytes) -> None:
+    assert parse_command("new_activity", payload) is None
+
+
+def test_each_taught_activity_has_a_sensor_and_all_stand_in_one_topic() -> None:
+    payload = discovery(make_config(), ID, [], "1", taught=["over_the_wall", "dance"]).payload
+    components = json.loads(payload)["cmps"]
+    assert components["taught_dance"]["name"] == "Taught dance"
+    assert components["taught_over_the_wall"]["stat_t"] == f"{BASE}/taught"
+    alone = discovery(make_config(), ID, [], "1", taught=["dance"]).payload
+    assert len(payload) - len(alone) < 420, "bytes of a taught activity"
+    gone = discovery(make_config(), ID, [], "1", announced_components(payload), taught=["dance"])
+    assert json.loads(gone.payload)["cmps"]["taught_over_the_wall"] == {"p": "sensor"}
+    lessons = (
+        Taught("dance", 7, 5, "finds about 4 of 5", ""),
+        Taught("over_the_wall", 1, 1, "", "2 more examples"),
+    )
+    status = NodeStatus(ID, "1", STARTED, teaching="dance", taught=lessons)
+    (message,) = [m for m in state_messages(status) if m.topic == f"{BASE}/taught"]
+    assert message.retain
+    assert json.loads(message.payload) == {
+        "name": "dance",
+        "taught": {
+            "dance": {
+                "stage": "learnt", "examples": 5, "says": "finds about 4 of 5", "version": 7
+            },
+            "over_the_wall": {
+                "stage": "learning", "examples": 1, "says": "2 more examples", "version": 1
+            },
+        },
+    }  # fmt: skip

@@ -187,7 +187,7 @@ COMPOSERS = {
     "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring",
     "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
-    "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
+    "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls", "edgehome.lessoncontrols",
     "edgehome.teachcurves", "edgehome.lessons", "edgehome.teachcommand", "edgehome.cliplessons", "edgehome.backup",
 }  # fmt: skip
 """These put the parts together and may import any of them."""

@@ -259,6 +259,15 @@ class SnapshotsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TeachingConfig:
+    """Activities that the home teaches its node: a press takes the last seconds."""
+
+    last_s: float = option(
+        values.Within(values.duration, 1, 60, "1s to 60s"), 6.0, "What a press takes.", key="last"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorConfig:
     """What the node may do to keep itself alive."""
 
@@ -284,6 +293,7 @@ class Config:
     rules: tuple[Rule, ...] = ()
     mqtt: MqttConfig = section(MqttConfig)
     snapshots: SnapshotsConfig = section(SnapshotsConfig)
+    teaching: TeachingConfig = section(TeachingConfig)
     supervisor: SupervisorConfig = section(SupervisorConfig)
     sha256: str = ""
     """Of the file's bytes; empty for one that was not read from a file."""

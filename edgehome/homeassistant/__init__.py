@@ -8,10 +8,13 @@ from edgehome.homeassistant.alerts import alert_payload
 from edgehome.homeassistant.commands import (
     Command,
     Mute,
+    NameLesson,
+    NotSuspicious,
     Reload,
     Retry,
     SetMode,
     SetThreshold,
+    ShowLesson,
     Silence,
     parse_command,
 )
@@ -37,6 +40,7 @@ from edgehome.homeassistant.states import (
     heartbeat,
     state_messages,
 )
+from edgehome.homeassistant.taught import Taught
 from edgehome.homeassistant.topics import Topics
 
 __all__ = [
@@ -46,14 +50,18 @@ __all__ = [
     "SILENCED",
     "Command",
     "Mute",
+    "NameLesson",
     "NodeStatus",
+    "NotSuspicious",
     "Release",
     "Reload",
     "Retry",
     "RuleStatus",
     "SetMode",
     "SetThreshold",
+    "ShowLesson",
     "Silence",
+    "Taught",
     "Topics",
     "alert_payload",
     "announced_components",

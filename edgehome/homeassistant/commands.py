@@ -1,4 +1,4 @@
-"""What Home Assistant may ask of the node: six verbs, each to the letter."""
+"""What Home Assistant may ask of the node: a few verbs, each to the letter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from edgehome.config.adjusting import HIGHEST, LOWEST
+from edgehome.homeassistant.taught import LONGEST_NAME
 from edgehome.types import Mode
 
 MODES = {str(mode).encode(): mode for mode in Mode}
@@ -60,14 +61,43 @@ class Retry:
     """Camera and model are to be tried now, whatever pause they take."""
 
 
-Command = SetMode | Mute | SetThreshold | Silence | Reload | Retry
-BUTTONS: dict[str, Command] = {"reload": Reload(), "retry": Retry()}
+@dataclass(frozen=True, slots=True)
+class NameLesson:
+    """Examples are for this activity from now on."""
+
+    name: str
+    """As a person wrote it, at most 40 characters; empty: for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLesson:
+    """The last seconds showed the activity that is being taught, or what is normal beside it."""
+
+    shows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotSuspicious:
+    """The window of the last alert was normal."""
+
+
+Command = (
+    SetMode | Mute | SetThreshold | Silence | Reload | Retry
+    | NameLesson | ShowLesson | NotSuspicious
+)  # fmt: skip
+BUTTONS: dict[str, Command] = {
+    "reload": Reload(),
+    "retry": Retry(),
+    "that_was_it": ShowLesson(shows=True),
+    "that_was_normal": ShowLesson(shows=False),
+    "not_suspicious": NotSuspicious(),
+}
 
 
 def parse_command(key: str, payload: bytes) -> Command | None:
     """Return the command on `<base>/<key>/set`, or None when it is not one that we know.
 
-    Whoever can write to the broker gets here: nothing is trimmed, guessed or decoded.
+    Whoever can write to the broker gets here: nothing is trimmed or guessed.
     """
     if key == "mode":
         mode = MODES.get(payload)
@@ -76,13 +106,27 @@ def parse_command(key: str, payload: bytes) -> Command | None:
         return BUTTONS[key] if payload == PRESS else None
     if key == "silence":
         return Silence(SWITCH[payload]) if payload in SWITCH else None
+    if key == "new_activity":
+        name = _name(payload)
+        return None if name is None else NameLesson(name)
     rule = RULE_KEY.fullmatch(key)
-    if rule is None:
-        return None
-    if rule[2] == "mute":
-        return Mute(rule[1], SWITCH[payload]) if payload in SWITCH else None
+    return _of_rule(rule[1], rule[2], payload) if rule else None
+
+
+def _of_rule(slug: str, verb: str, payload: bytes) -> Command | None:
+    if verb == "mute":
+        return Mute(slug, SWITCH[payload]) if payload in SWITCH else None
     above = _threshold(payload)
-    return SetThreshold(rule[1], above) if above else None
+    return SetThreshold(slug, above) if above else None
+
+
+def _name(payload: bytes) -> str | None:
+    """Return a line of at most 40 characters, or None; what it stands for is for others to say."""
+    try:
+        name = payload[: 4 * LONGEST_NAME + 1].decode()
+    except UnicodeDecodeError:
+        return None
+    return name if len(name) <= LONGEST_NAME and name.isprintable() else None
 
 
 def _threshold(payload: bytes) -> float | None:

@@ -23,6 +23,7 @@ from edgehome.homeassistant.diagnostics import (
 from edgehome.homeassistant.names import NODE_EVENTS, OTHER_RULE, rule_slugs
 from edgehome.homeassistant.pictures import picture_component
 from edgehome.homeassistant.states import NO_ACTIVITY
+from edgehome.homeassistant.taught import teaching
 from edgehome.homeassistant.topics import Topics
 from edgehome.types import Mode
 
@@ -36,7 +37,7 @@ RULE_KEY, MUTE_KEY, THRESHOLD_KEY = "rule_", "mute_", "threshold_"
 
 
 def components_of(
-    config: Config, topics: Topics, activities: Iterable[str]
+    config: Config, topics: Topics, activities: Iterable[str], taught: Iterable[str] = ()
 ) -> dict[str, Component]:
     """Return every component by its key, without ids."""
     slugs = rule_slugs(rule.name for rule in config.rules)
@@ -55,6 +56,7 @@ def components_of(
         **picture_component(config.snapshots, topics),
         **_controls(topics),
         **_silence(topics),
+        **teaching(topics, taught),
         **mutes,
         **thresholds,
         **health(topics),

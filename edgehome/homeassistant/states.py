@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgehome.homeassistant.alerts import alert_payload, near_miss_payload
 from edgehome.homeassistant.names import rule_slugs
+from edgehome.homeassistant.taught import Taught, taught_message
 from edgehome.homeassistant.topics import Topics
 from edgehome.types import Message, Mode
 
@@ -112,6 +113,10 @@ class NodeStatus:
     """Of the processor, in degrees Celsius; None where the machine does not say."""
     longest_turn_ms: float = 0.0
     """Milliseconds of the longest turn of the supervisor's loop: it is to wait for nothing."""
+    teaching: str = ""
+    """The activity that examples are for; empty for none."""
+    taught: tuple[Taught, ...] = ()
+    """What the home teaches."""
     throttled: bool | None = None
     """Whether heat or a weak supply slows the processor down; None where nothing says."""
 
@@ -138,6 +143,7 @@ def state_messages(
     messages.append(_retained(topics.state, _state(status)))
     messages.append(_retained(topics.motion, _motion(status.motion)))
     messages.append(_retained(topics.mode, str(status.mode)))
+    messages.append(taught_message(topics, status.teaching, status.taught))
     messages.append(_retained(topics.update, _update(status)))
     return messages
 

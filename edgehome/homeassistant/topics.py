@@ -84,6 +84,11 @@ class Topics:
         return f"{self.base}/{threshold_key(slug)}"
 
     @property
+    def taught(self) -> str:
+        """What is being taught and how far each taught activity is: one JSON object, retained."""
+        return f"{self.base}/taught"
+
+    @property
     def update(self) -> str:
         """The version that runs and the newest that is known, retained."""
         return f"{self.base}/update"

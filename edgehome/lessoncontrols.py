@@ -1,0 +1,102 @@
+"""What the home says of taught activities: which is meant, and what the last seconds were.
+
+Which one is being taught is kept over restarts; what comes of it is the lessons' business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+
+from edgehome.config.conditions import ActivityCondition, walk
+from edgehome.homeassistant import Command, NameLesson, NotSuspicious, ShowLesson, Taught
+from edgehome.lessons import Lessons
+from edgehome.lessonstore import lesson_name
+from edgehome.node import Node
+from edgehome.statefile import StateFile
+from edgehome.types import EdgehomeError
+
+LessonCommand = NameLesson | ShowLesson | NotSuspicious
+
+logger = logging.getLogger(__name__)
+
+
+class LessonControls:
+    """Takes the commands on teaching, and tells the node how far its lessons are."""
+
+    def __init__(
+        self,
+        node: Node,
+        lessons: Lessons,
+        memory: StateFile,
+        announced: Collection[str],
+        announce: Callable[[Collection[str]], None],
+    ) -> None:
+        """Take what announces the names of all taught activities, and those that it did last."""
+        self._node = node
+        self._lessons = lessons
+        self._memory = memory
+        self._announced = set(announced)
+        self._announce = announce
+        node.teaching = memory.get("teaching", "")
+
+    def refused(self, command: Command) -> str:
+        """Return why a command is not obeyed, or an empty text; called on any thread."""
+        if isinstance(command, NameLesson) and command.name:
+            try:
+                lesson_name(command.name)
+            except EdgehomeError as error:
+                return str(error)
+        if isinstance(command, ShowLesson) and not self._node.teaching:
+            return "no activity is named; set New activity first"
+        if isinstance(command, NotSuspicious) and self._node.last_alert() is None:
+            return "there was no alert"
+        return ""
+
+    def obey(self, command: LessonCommand) -> None:
+        """Do what was asked for."""
+        match command:
+            case NameLesson(name):
+                self._node.teaching = lesson_name(name) if name else ""
+                self._memory.set("teaching", self._node.teaching)
+                logger.info("teaching %s by Home Assistant", self._node.teaching or "nothing")
+            case ShowLesson(shows):
+                what = "it" if shows else "normal"
+                logger.info("%s: that was %s, by Home Assistant", self._node.teaching, what)
+                seconds = self._node.config.teaching.last_s
+                self._lessons.note(self._node.teaching, shows=shows, seconds=seconds)
+            case NotSuspicious():
+                self._judge()
+
+    def turn(self) -> bool:
+        """Take how far the lessons are; return whether the home is to be told of a change."""
+        if not self._lessons.known:  # their files are still being read
+            return False
+        told = tuple(
+            Taught(one.name, one.version, one.shown, one.says, one.missing)
+            for one in self._lessons.told()
+        )
+        if told == self._node.taught:
+            return False
+        self._node.taught = told
+        names = {one.name for one in told}
+        if names != self._announced:
+            self._announced = names
+            self._announce(names)
+        return True
+
+    def _judge(self) -> None:
+        """Take the window of the last alert as normal, for all that its rule watches."""
+        alert = self._node.last_alert()
+        if alert is None:  # a reload took it since
+            return
+        logger.info("alert of %s: not suspicious, by Home Assistant", alert.rule)
+        labels = {
+            label
+            for rule in self._node.config.rules
+            if rule.name == alert.rule
+            for condition in walk(rule.when)
+            if isinstance(condition, ActivityCondition)
+            for label in condition.activity.labels
+        }
+        self._lessons.judge(alert, sorted(labels), normal=True)
