@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +16,25 @@ from edgehome.config.types import Config, EventsConfig, Rule
 from edgehome.controls import EVENTS_S, MOST_EVENTS, Controls, accepted
 from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
-from edgehome.homeassistant import Command, Mute, Reload, SetMode, SetThreshold
+from edgehome.homeassistant import (
+    Command,
+    Mute,
+    NameLesson,
+    NotSuspicious,
+    Reload,
+    SetMode,
+    SetThreshold,
+    ShowLesson,
+)
 from edgehome.homeassistant import Silence as Silenced
 from edgehome.lessoncontrols import LessonControls
 from edgehome.lessons import Lessons
-from edgehome.lessonstore import LessonStore
+from edgehome.lessonstore import LessonStatus, LessonStore
+from edgehome.messages import Ready
 from edgehome.node import Node
 from edgehome.silence import Silence
 from edgehome.statefile import StateFile
-from edgehome.types import Alert, Mode, Scores
+from edgehome.types import Alert, Mode, Problem, Scores
 from tests.rules.scene import activity, rule
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -218,3 +229,62 @@ def test_a_reload_is_passed_on(tmp_path: Path) -> None:
     home = Home(tmp_path, FIGHT)
     home.ask(Reload())
     assert home.reloads == 1
+
+
+def woken(home: Home) -> list[dict[str, Any]]:
+    """Let a worker be there that takes what it is asked; return what that is."""
+    sent: list[dict[str, Any]] = []
+
+    def tell(packets: Sequence[bytes]) -> bool:
+        sent.extend(json.loads(packet) for packet in packets)
+        return True
+
+    home.lessons.attach(tell, lambda _origin, _problem: None)
+    home.lessons.ready(Ready(("slap",), 5.0, "ab" * 32, "x", None, embedding="made"))
+    return sent
+
+
+def test_a_press_takes_the_last_seconds_for_the_activity_that_was_named(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    sent = woken(home)
+    assert "New activity" in home.controls.refused(ShowLesson(shows=True))
+    assert "cannot be the name" in home.controls.refused(NameLesson("---"))
+    home.ask(NameLesson("Over the Wall"), ShowLesson(shows=True), ShowLesson(shows=False))
+    assert home.node.status().teaching == "over_the_wall"
+    spans = [one["take"]["until"] - one["take"]["since"] for one in sent]
+    assert spans == [pytest.approx(6.0, abs=0.01)] * 2
+    home.start()
+    assert home.node.status().teaching == "over_the_wall", "kept over a restart"
+    home.ask(NameLesson(""))
+    assert home.node.status().teaching == ""
+    assert home.controls.refused(ShowLesson(shows=True))
+
+
+def test_not_suspicious_is_about_the_last_alert_and_refused_without_one(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    problems: list[Problem | None] = []
+    home.lessons.attach(lambda _: True, lambda _origin, problem: problems.append(problem))
+    assert home.controls.refused(NotSuspicious()) == "there was no alert"
+    (alert,) = home.show(1, 0.9)
+    home.ask(NotSuspicious())
+    assert [p.code for p in problems if p] == ["lesson_unknown"], "slap came with the model"
+    assert home.node.last_alert() is alert
+
+
+def test_lessons_are_told_once_their_files_were_read_and_announced_when_others_are_there(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path, FIGHT)
+    assert (home.node.taught, home.announced) == ((), []), "nothing is known yet"
+    status = LessonStatus("dance", 2, 3, "finds about 2 of 3", "")
+    home.lessons.known = True
+    home.lessons.told = lambda: (status,)  # type: ignore[method-assign]  # what files would say
+    assert home.controls.turn()
+    assert home.announced == [{"dance"}]
+    assert [(one.name, one.shown, one.says) for one in home.node.status().taught] == [
+        ("dance", 3, "finds about 2 of 3")
+    ]
+    assert not home.controls.turn()
+    status = replace(status, version=3)
+    assert home.controls.turn()
+    assert home.announced == [{"dance"}], "the same sensors"
