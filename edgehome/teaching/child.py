@@ -37,6 +37,8 @@ UNMARKED = "unmarked"
 """The source of an example of which nobody said anything; a lesson has at most as many as asked."""
 NICE = 10
 """Seeing goes before learning."""
+LEAST_RATE, MOST_RATE = 0.5, 60.0
+"""Frames a second."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -73,6 +75,15 @@ def _changed(lesson: Lesson, change: Mapping[str, Any], job: Mapping[str, Any]) 
             f"{lesson.name} was taught to another model ({lesson.embedding}), and cannot go on.",
             f"Remove it (`edgehome teach {lesson.name} --remove`) and teach it anew.",
         )
+    general = _general(lesson.embedding)
+    widths = {example.codes.shape[1] for example in lesson.examples}
+    widths |= {general.width} if general else set()
+    if any(not _fits(fields, widths) for fields in change["examples"]):
+        return Problem(
+            "lesson_failed",
+            f"What was shown of {lesson.name} is nothing that this model says; it is as it was.",
+            "Show it again; the journal tells what the worker does.",
+        )
     room = change.get("most", 0) - sum(e.source == UNMARKED for e in lesson.shown)
     examples = []
     for fields in change["examples"]:
@@ -81,6 +92,14 @@ def _changed(lesson: Lesson, change: Mapping[str, Any], job: Mapping[str, Any]) 
         if not unmarked or room >= 0:
             examples.append(_example(fields, lesson.rate))
     return lesson.add(examples, change["at"])
+
+
+def _fits(fields: Mapping[str, Any], widths: set[int]) -> bool:
+    """Say whether rows are of the model's width, and as many a second as a camera can give."""
+    count = len(base64.b64decode(fields["scales"])) // 4
+    size = len(base64.b64decode(fields["codes"]))
+    whole = 0 < count <= size and size % count == 0
+    return whole and {size // count} >= widths and LEAST_RATE <= fields["rate"] <= MOST_RATE
 
 
 def _example(fields: Mapping[str, Any], rate: float) -> Example:
