@@ -13,6 +13,7 @@ A change is {"did": "add", "at": ..., "examples": [...]}, {"did": "undo"} or
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import json
 import os
@@ -136,7 +137,8 @@ def _told(problem: Problem | None) -> list[str] | None:
 def main() -> None:
     """Be the child; it ends with its parent."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.nice(NICE)
+    with contextlib.suppress(OSError):  # a service's walls may refuse it
+        os.nice(NICE)
     try:
         answer = learn(json.load(sys.stdin))
     except EdgehomeError as error:
