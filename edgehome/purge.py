@@ -6,6 +6,7 @@ The broker goes first: identity and password are in what is removed afterwards.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ from edgehome.app import machine_id
 from edgehome.config.types import Config
 from edgehome.configfile import GOOD_COPY, required
 from edgehome.homeassistant import Topics, device_identity
+from edgehome.labels import TAUGHT
 from edgehome.retained import failed, running, sweep
 from edgehome.types import EdgehomeError, Problem
 
@@ -26,7 +28,7 @@ EX_USAGE, EX_UNAVAILABLE = 64, 69
 KEPT_HERE = (
     "outbox.*", "state.json*", "rules.json*", "discovery.json*", "starts.json*", "history*.jsonl*",
     "budget.json*", "reboot-requested*", "rollback.json*", f"{GOOD_COPY}*",
-    "taught/*", "normal.bin*",
+    f"{TAUGHT}/*", "normal.bin*",
 )  # fmt: skip
 """What a node writes into its state folder."""
 CREDENTIAL = "mqtt-password"
@@ -67,6 +69,8 @@ def purge(options: argparse.Namespace) -> int:
     for path in _local(config, options):
         path.unlink()
         done.removed.append(str(path))
+    with contextlib.suppress(OSError):  # there is none, or something of somebody else's in it
+        (options.state / TAUGHT).rmdir()
     _tell(done, identity, as_json=options.json)
     return EX_UNAVAILABLE if done.broker == "left" else 0
 
