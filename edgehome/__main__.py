@@ -140,8 +140,8 @@ def _add_taught(commands: Commands) -> None:
     from edgehome.backup import add_backup
     from edgehome.teachcommand import add_teach
 
-    add_teach(commands, _default_config(), state_folder())
-    add_backup(commands, _default_config(), state_folder())
+    add_teach(commands, _default_config(), home_folder())
+    add_backup(commands, _default_config(), home_folder())
 
 
 def _add_purge(commands: Commands) -> None:

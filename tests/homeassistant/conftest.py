@@ -56,6 +56,10 @@ ENTITIES = {
     "sensor.front_door_silenced_until",
     "button.front_door_retry",
     "update.front_door_update",
+    "text.front_door_new_activity",
+    "button.front_door_that_was_it",
+    "button.front_door_that_was_normal",
+    "button.front_door_not_suspicious",
 }
 """Those of every node called "Front door", but for the two counters that are off by default."""
 MAYBE_UNKNOWN = {
@@ -63,6 +67,9 @@ MAYBE_UNKNOWN = {
     "button.front_door_reload",
     "button.front_door_retry",
     "button.front_door_silence_for_an_hour",
+    "button.front_door_that_was_it",
+    "button.front_door_that_was_normal",
+    "button.front_door_not_suspicious",
     "sensor.front_door_problem_text",
     "sensor.front_door_silenced_until",
     "sensor.front_door_temperature",

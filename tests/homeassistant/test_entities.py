@@ -17,13 +17,17 @@ from edgehome.config.conditions import Activity, ActivityCondition
 from edgehome.config.types import Config, DeviceConfig, Rule
 from edgehome.homeassistant import (
     Mute,
+    NameLesson,
     NodeStatus,
+    NotSuspicious,
     Release,
     Reload,
     RuleStatus,
     SetMode,
     SetThreshold,
+    ShowLesson,
     Silence,
+    Taught,
     Topics,
     alert_payload,
     announced_components,
@@ -277,6 +281,34 @@ def test_a_rule_is_muted_by_its_own_switch(home: HomeAssistant, node: StandInNod
 def test_the_button_asks_for_a_reload(home: HomeAssistant, node: StandInNode) -> None:
     home.call("button", "press", "button.front_door_reload")
     assert node.wait_command("reload") == Reload()
+
+
+def test_an_activity_is_named_shown_and_told_of_and_goes_when_it_is_removed(
+    home: HomeAssistant, node: StandInNode
+) -> None:
+    home.call("text", "set_value", "text.front_door_new_activity", value="Over the wall")
+    assert node.wait_command("new_activity") == NameLesson("Over the wall")
+    for key, command in {
+        "that_was_it": ShowLesson(shows=True),
+        "that_was_normal": ShowLesson(shows=False),
+        "not_suspicious": NotSuspicious(),
+    }.items():
+        home.call("button", "press", f"button.front_door_{key}")
+        assert node.wait_command(key) == command
+    config, sensor = make_config("Fight", "Fall"), "sensor.front_door_taught_over_the_wall"
+    lesson = Taught("over_the_wall", 7, 5, "finds about 4 of 5", "")
+    with_it = discovery(config, IDENTITY, ["fighting"], "1.2.3", taught=["over_the_wall"])
+    node.say(with_it, *state_messages(status(teaching="over_the_wall", taught=(lesson,))))
+    home.wait_state(sensor, "learnt")
+    attributes = home.entity(sensor)["attributes"]
+    assert (attributes["examples"], attributes["version"]) == (5, 7)
+    assert attributes["says"] == "finds about 4 of 5"
+    home.wait_state("text.front_door_new_activity", "over_the_wall")
+    before = announced_components(with_it.payload)
+    node.say(*state_messages(status()))
+    node.say(discovery(config, IDENTITY, ["fighting"], "1.2.3", before))
+    home.wait_state(sensor, "missing")
+    assert home.complaints() == []
 
 
 def test_a_threshold_is_set_by_a_slider_and_shown_as_the_node_says(
