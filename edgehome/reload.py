@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from edgehome.config.types import AlertsConfig, Config, EventsConfig, LocationConfig
+from edgehome.config.types import AlertsConfig, Config, EventsConfig, LocationConfig, TeachingConfig
 from edgehome.configfile import Loaded, take
 from edgehome.settings import shorter_windows
 from edgehome.types import Problem
@@ -78,5 +78,6 @@ def _rest(config: Config) -> Config:
         events=EventsConfig(),
         alerts=AlertsConfig(),
         location=LocationConfig(),
+        teaching=TeachingConfig(),
         sha256="",
     )

@@ -15,7 +15,12 @@ from figures import Progress, memory_mb
 from edgehome.config.types import Config, Rule
 from edgehome.controls import Controls, accepted
 from edgehome.delivery.commands import Commands
+from edgehome.errands import Errands
+from edgehome.filewatch import FolderWatch
 from edgehome.homeassistant import Command
+from edgehome.lessoncontrols import LessonControls
+from edgehome.lessons import Lessons
+from edgehome.lessonstore import FOLDER, LessonStore
 from edgehome.mqtt import Received
 from edgehome.node import Node
 from edgehome.silence import Silence
@@ -144,6 +149,9 @@ class _Table:
         node = Node(
             config, identity="fuzz", started_at=datetime.now().astimezone(), identify=lambda: "id"
         )
+        # Nobody watches and nobody works here: what is taught ends at the first refusal.
+        watch = FolderWatch(place / FOLDER, self._clock)
+        lessons = Lessons(LessonStore(place), Errands(), watch)
         self._controls = Controls(
             node,
             config,
@@ -152,6 +160,7 @@ class _Table:
             tell=lambda _alert, _type: None,
             reload=lambda: None,
             retry=lambda: None,
+            lessons=LessonControls(node, lessons, memory, (), lambda _names: None),
             clock=self._clock,
         )
         self._commands = Commands(BASE, accepted(self._controls, self._obey), self._clock)

@@ -22,6 +22,7 @@ from edgehome.config.types import (
     RuntimeConfig,
     SnapshotsConfig,
     SupervisorConfig,
+    TeachingConfig,
 )
 from edgehome.configfile import GOOD_COPY, Loaded, load
 from edgehome.reload import Reloader, half_written, only_rules_differ
@@ -133,6 +134,7 @@ SOFT = [
     config(events=EventsConfig(smoothing_s=3)),
     config(alerts=AlertsConfig(limit=3)),
     config(location=LocationConfig(52, 5)),
+    config(teaching=TeachingConfig(last_s=9)),
     config(sha256="ab"),
 ]
 HARD = [
