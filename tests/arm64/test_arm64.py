@@ -1,4 +1,4 @@
-"""What a Raspberry Pi runs, on Debian 12 and 13 for arm64: set EDGEHOME_TEST_ARM64=1; four minutes.
+"""What a Raspberry Pi runs, on Debian 12 and 13 for arm64: EDGEHOME_TEST_ARM64=1, five minutes.
 
 Needs root, mmdebstrap, qemu-user-static and a package mirror. qemu translates the instructions, so
 every number is a Pi's and no time is; its kernel is this machine's.
