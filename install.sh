@@ -29,7 +29,7 @@ healthy is taken back within a minute, and the one before runs again.
                         .tflite file, which is imported, or a compiled one with its manifest
   --password-file FILE  a file that holds the MQTT broker's password
   --video               also install PyAV, for RTSP and USB cameras and for video files
-                        (always done where there is no Pi camera software)
+                        (always done where there is no Pi camera software, or once it was asked for)
   --coral               let the service use a Coral Edge TPU
   --wheels FOLDER       take the Python packages from there; with the Debian packages in place no
                         network is needed
@@ -218,6 +218,8 @@ install_system_packages() {
             "RTSP and USB cameras work"
         video=yes
     fi
+    # An upgrade takes nothing away: a camera may need what was asked for once.
+    [[ -z $(find $prefix/venv/lib -maxdepth 3 -path '*/site-packages/av' 2>/dev/null) ]] || video=yes
     ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
     can_make_venv /usr/bin/python3 ||
         fail $unfit_machine "This system's Python is $(/usr/bin/python3 -V 2>&1)." \

@@ -153,6 +153,8 @@ class Heard:
     topic: str
     payload: bytes
     retained: bool
+    again: bool = False
+    """Sent once more by the broker, which had no answer to it from the listener (DUP)."""
 
     @property
     def json(self) -> dict[str, Any]:
@@ -208,7 +210,8 @@ class Listener:
 
     def _on_message(self, _client: paho.Client, _user: object, message: paho.MQTTMessage) -> None:
         with self._lock:
-            self._heard.append(Heard(message.topic, bytes(message.payload), message.retain))
+            heard = Heard(message.topic, bytes(message.payload), message.retain, message.dup)
+            self._heard.append(heard)
 
     def heard(self, topic: str = "") -> list[Heard]:
         """Return what came on a topic, or all, in order."""

@@ -19,7 +19,8 @@ step() {
     local -a steps
     printf '%s:%s:%s\\n' "${0##*/}" "${FUNCNAME[1]:-}" "${BASH_LINENO[0]}" >>"$STEPS"
     mapfile -t steps <"$STEPS"
-    ((${#steps[@]} != KILL_AT)) || kill -KILL 0
+    # Not equal: two ends of a pipe may write before either counts.
+    ((KILL_AT == 0 || ${#steps[@]} < KILL_AT)) || kill -KILL 0
 }
 set -o functrace
 trap step DEBUG

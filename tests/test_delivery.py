@@ -148,7 +148,8 @@ def test_a_broker_that_forgets_nothing_gets_nothing_twice(place: Path) -> None:
             wait_for(lambda: node.status().connected)
             node.raise_alert("last", {})
             wait_for(lambda: "last" in home.ids(ALERT))
-        assert len(home.ids(ALERT)) == 21
+        # A broker that stops sends its listener again what that had no time to answer.
+        assert len([alert for alert in home.heard(ALERT) if not alert.again]) == 21
 
 
 def test_alerts_that_nobody_listens_to_are_kept_and_sent_when_somebody_does(

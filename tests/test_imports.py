@@ -179,7 +179,9 @@ ALLOWED = {
 """A module or package and the modules of ours that it may import."""
 
 COMPOSERS = {
-    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings", "edgehome.boardtrial", "edgehome.governor", "edgehome.boardcommand", "edgehome.node", "edgehome.worker",
+    "edgehome.app", "edgehome.supervisor", "edgehome.vision", "edgehome.settings",
+    "edgehome.boardtrial", "edgehome.governor", "edgehome.boardcommand", "edgehome.node",
+    "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
     "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.selftest.alarm", "edgehome.selftest.load", "edgehome.selftest.player",

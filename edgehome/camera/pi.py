@@ -166,7 +166,8 @@ class PiCamera:
         )
         self._picamera.configure(configuration)
         given = self._picamera.camera_configuration()
-        self._layout = pi_modes.layout(given[self._stream])
+        self.layout = pi_modes.layout(given[self._stream])
+        """How the stream that the model sees lies in memory, as it was given."""
         self._main = pi_modes.layout(given["main"])
         self._coding = pi_modes.coding(given["colour_space"])
         made = 2 if given["transform"].hflip and given["transform"].vflip else 0
@@ -227,7 +228,7 @@ class PiCamera:
             return None
         at = _wall_clock(time_s)
         buffer = request.make_buffer(self._stream)
-        planes, outer = self._part(buffer, self._layout, self._outer(self._layout, metadata))
+        planes, outer = self._part(buffer, self.layout, self._outer(self.layout, metadata))
         image = yuv.square(planes, self._size, self._coding)
         height, width = planes[0].shape
         view = yuv.square_view((width, height), self._size, outer)

@@ -85,7 +85,7 @@ def _watch(source: str, size: int, rate: float, seconds: float) -> dict[str, Any
             skipped = camera.skipped - before
             if time.monotonic() >= until_s and len(times_s) > 1:
                 break
-        layout = getattr(camera, "_layout", None)  # a Pi camera's, once it is configured
+        layout = getattr(camera, "layout", None)  # a Pi camera's, once it is configured
     if len(times_s) < 2:
         raise EdgehomeError("camera_ended", "The camera gives no more frames.", "")
     given = {key: getattr(layout, key, None) for key in ("format", "width", "height", "stride")}

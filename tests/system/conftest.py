@@ -7,20 +7,19 @@ left it, as a home does.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from broker import Broker, Listener
 from home import Home
 from machine import CACHE, ROOT, Machine, make_base
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 """Debian 12 and 13, and their Pythons."""
@@ -43,10 +42,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait for another run of the tests that makes the same things."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def bases() -> dict[str, Path]:
     """A bare system of each suite, made side by side where there is none yet."""
-    with ThreadPoolExecutor() as pool:
+    with alone(), ThreadPoolExecutor() as pool:
         return dict(zip(SUITES, pool.map(make_base, SUITES), strict=True))
 
 
@@ -54,12 +62,13 @@ def bases() -> dict[str, Path]:
 def wheels() -> Path:
     """What `install.sh --download` fetches for both suites; it comes with a Pi's wheels."""
     folder = CACHE / "wheels"
-    if not folder.exists():
-        partial = folder.with_suffix(".partial")
-        for python in SUITES.values():
-            command = [ROOT / "install.sh", "--download", partial, "--for", python]
-            subprocess.run(command, check=True, capture_output=True)
-        partial.rename(folder)
+    with alone():
+        if not folder.exists():
+            partial = folder.with_suffix(".partial")
+            for python in SUITES.values():
+                command = [ROOT / "install.sh", "--download", partial, "--for", python]
+                subprocess.run(command, check=True, capture_output=True)
+            partial.rename(folder)
     return folder
 
 

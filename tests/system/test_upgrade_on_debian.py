@@ -93,7 +93,8 @@ def test_run_again_after_a_kill_it_upgrades_and_keeps_config_and_state(home: Hom
     machine = home.machine
     before, config = machine.release(), home.config_file.read_text()
     outbox = home.outbox()
-    machine.install()
+    machine.install("--wheels /srv/wheels --video")
+    assert machine.run("ls -d /opt/edgehome/venv/lib/python3*/site-packages/av").stdout
     assert machine.release() != before
     assert home.config_file.read_text() == config
     assert home.await_alert()["label"] == "person"

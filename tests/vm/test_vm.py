@@ -148,17 +148,13 @@ def test_a_usb_camera_that_is_open_already_is_busy(usb: Facts) -> None:
 
 
 @pytest.mark.parametrize(("loss", "code"), [("pulled", "missing"), ("stalled", "timeout")])
-def test_a_usb_camera_that_is_lost_is_found_within_5_s_and_told(
-    usb: Facts, loss: str, code: str
-) -> None:
+def test_a_usb_camera_that_is_lost_is_told_within_5_s(usb: Facts, loss: str, code: str) -> None:
     found = usb[loss]
     # 5 s where a frame takes a fifth of one; here one may still be at work, and one waits.
-    assert 0 < found["found_s"] <= 5 + 2 * found["frame_s"]
-    assert found["lost"] == [f"camera_{code}"]
+    assert 0 < found["told_s"] <= 5 + 2 * found["frame_s"]
+    assert f"camera_{code}" in {*found["lost"], *found["still"]}
     assert found["state"]["problem"] == "ON"
     assert found["availability"] == "online"
-    # To the home it takes as long again at most: the one that looks is emulated too.
-    assert found["told_s"] <= 15
 
 
 @pytest.mark.parametrize("loss", ["pulled", "stalled"])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from broker import Broker
 from camera_root import command_in, made_root, reason_to_skip, settings
-from test_node import CONFIG, pictures_of
+from test_pi_node import CONFIG, pictures_of
 
 pytestmark = pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip())
 
