@@ -94,6 +94,7 @@ ALLOWED = {
     "edgehome.heads": {"edgehome.types", "edgehome.heads"},
     "edgehome.heads.names": set(),
     "edgehome.teaching": {"edgehome.types", "edgehome.heads", "edgehome.teaching"},
+    "edgehome.novelty": {"edgehome.types", "edgehome.novelty"},
     "edgehome.labels": {
         "edgehome.types", "edgehome.heads.names", "edgehome.recognizer.manifest",
     },
@@ -135,7 +136,7 @@ COMPOSERS = {
     "edgehome.doctor", "edgehome.bench", "edgehome.measuring", "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
-    "edgehome.teachcurves",
+    "edgehome.teachcurves", "edgehome.noveltycurves",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 
