@@ -9,6 +9,7 @@ units of what is usually left (Moghaddam and Pentland 1997).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,13 +76,15 @@ class Directions:
         squared = float(inside @ inside) + outside
         return Score(squared**0.5, outside / max(squared, _TINY))
 
-    def step(self, points: Matrix, trusted: NDArray[np.intp] | None = None) -> bool:
+    def step(self, points: Callable[[], Matrix], scatter: float) -> bool:
         """Do a slice of the sweep; True where it was the last, and a new score holds.
 
-        A new sweep begins with those of `points`, (moments, width), that are `trusted`.
+        `scatter` is how far windows lie from their moments, squared, in all directions together.
+
+        A new sweep asks for the moments that count as normal, a copy, (moments, width).
         """
         if self._at >= len(self._rows):
-            return self._finish() if self._swept else self._start(points, trusted)
+            return self._finish(scatter) if self._swept else self._start(points())
         rows = self._rows[self._at : self._at + SLICE] - self._center
         along = rows @ self._next
         self._product += rows.T @ along
@@ -91,18 +94,17 @@ class Directions:
         self._swept = True
         return False
 
-    def settle(self, points: Matrix, trusted: NDArray[np.intp] | None = None) -> None:
+    def settle(self, points: Callable[[], Matrix], scatter: float) -> None:
         """Do whole sweeps until little changes; for a start, not for every window."""
         for _ in range(12):
-            for _ in range(len(points) // SLICE + 3):
-                if self.step(points, trusted):
+            for _ in range(len(points()) // SLICE + 3):
+                if self.step(points, scatter):
                     break
 
-    def _start(self, points: Matrix, trusted: NDArray[np.intp] | None) -> bool:
-        rows = points if trusted is None else points[trusted]
+    def _start(self, rows: Matrix) -> bool:
         if len(rows) < _LEAST:
             return False
-        self._rows, self._at = rows.copy(), 0
+        self._rows, self._at = rows, 0
         self._center = rows.mean(axis=0)
         rank = min(DIRECTIONS, len(rows) // 3)
         more = rank - self._next.shape[1]
@@ -115,14 +117,14 @@ class Directions:
         self._total = 0.0
         return False
 
-    def _finish(self) -> bool:
+    def _finish(self, scatter: float) -> bool:
         self._swept = False
         count, rank = len(self._rows), self._next.shape[1]
         self._rows = self._rows[:0]
         self._at = 0
         within = self._within / count
         left = (self._total / count - float(np.trace(within))) / max(self._width - rank, 1)
-        residual = max(left, _TINY)
+        residual = max(left + scatter / self._width, _TINY)
         within.flat[:: rank + 1] += residual
         inverse = np.linalg.inv(np.linalg.cholesky(within.astype(np.float64)))
         self._inverse = inverse.astype(np.float32)

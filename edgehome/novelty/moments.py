@@ -1,9 +1,9 @@
 """Representative moments of a place, in bounded memory: what they looked like, when, how often.
 
 A window joins the nearest moment when it lies within a radius of it, or becomes a moment of its
-own. The radius starts at what changes from one window to the next and grows only as trusted
-moments no longer fit. A moment counts as normal once it was there on several days: one strange
-evening gives moments, but none that count.
+own. The radius starts at what changes from one window to the next, and grows while the memory is
+full and most moments never come again. A moment counts as normal once it was there on several
+days: one strange evening gives moments, but none that count.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float32]
+    Matrix = NDArray[np.float32]
 
 HALF_LIFE_DAYS = 28.0
 """After so many days a moment that did not come again counts half."""
@@ -32,6 +33,10 @@ numbers, for they fade."""
 _FADE_EVERY_S = 3600.0
 _SLOWEST = 0.01
 _GROWTH = 1.01
+_WIDEST = 30.0
+_SHARE = 0.6
+"""Of the moments should have come again and again; else they are too narrow."""
+_LEAST_TRUSTED = 60
 _CLOSEST = 0.3
 """Share of the typical squared step from which a window is a moment of its own, at first."""
 
@@ -72,6 +77,8 @@ class Moments:
         self.step2 = 0.0
         """Squared distance of one window from the one before, typically."""
         self.growth = _CLOSEST
+        self.scatter = 0.0
+        """Squared distance of a window from the moment that it joins, typically."""
         self.place_days = 0
         """Days on which anything was there."""
         self.place_counted = float("-inf")
@@ -79,14 +86,23 @@ class Moments:
         self._before: Vector | None = None
 
     @property
-    def trusted(self) -> NDArray[np.intp]:
-        """Return the places of moments that count as normal, (trusted,)."""
-        return np.flatnonzero(self.days[: self.used] >= self.needed)
-
-    @property
     def needed(self) -> float:
-        """Return on how many days a moment must have been there."""
-        return _NEEDED[min(max(self.place_days, 1), len(_NEEDED)) - 1]
+        """Return on how many days a moment must have been there to count as normal.
+
+        Fewer where else hardly any would count.
+        """
+        days = self.days[: self.used]
+        wished = _NEEDED[min(max(self.place_days, 1), len(_NEEDED)) - 1]
+        least = min(_LEAST_TRUSTED, self.used // 2)
+        for needed in (wished, 1.6):
+            if np.count_nonzero(days >= needed) >= least:
+                return min(needed, wished)
+        return 0.0
+
+    def trusted(self) -> Matrix:
+        """Return the moments that count as normal, (trusted, width)."""
+        rows: Matrix = self.points[: self.used][self.days[: self.used] >= self.needed]
+        return rows
 
     def look(self, window: Vector) -> Near:
         """Return where a window lies, (width,); nothing is learnt of it."""
@@ -105,6 +121,7 @@ class Moments:
         self._measure(window)
         near = self.look(window)
         if near.nearest >= 0 and near.squared[near.nearest] <= self.step2 * self.growth:
+            self.scatter += (max(float(near.squared[near.nearest]), 0.0) - self.scatter) * _SLOWEST
             self._join(near.nearest, window, at)
             place = near.nearest
         else:
@@ -150,8 +167,10 @@ class Moments:
             return self.used - 1
         worth = self.days * 8 + np.log1p(self.count)
         place = int(worth.argmin())
-        if self.days[place] >= self.needed:
-            self.growth *= _GROWTH
+        known = self.place_days >= len(_NEEDED)
+        again = np.count_nonzero(self.days >= _NEEDED[-1] if known else self.days > 0)
+        if again < _SHARE * self.used or self.days[place] >= _NEEDED[-1] or not known:
+            self.growth = min(self.growth * _GROWTH, _WIDEST)
         return place
 
     def _fade(self, at: float) -> None:

@@ -149,7 +149,7 @@ class Normal:
         if len(running.frames) == FRAMES and running.number % FRAMES == 0:
             self._pending.append(_Window(window, at, hour))
         self._learn_due(at)
-        self.directions.step(self.moments.points, self.moments.trusted)
+        self.directions.step(self.moments.trusted, self.moments.scatter)
         return found
 
     def hold_back(self, start: float, end: float) -> None:
@@ -198,7 +198,7 @@ class Normal:
 
     def settle(self) -> None:
         """Bring the directions up to date at once; takes tens of milliseconds."""
-        self.directions.settle(self.moments.points, self.moments.trusted)
+        self.directions.settle(self.moments.trusted, self.moments.scatter)
 
     def distance(self, window: Vector) -> Score:
         """Return how far a window lies from normal, (width,); nothing is learnt of it."""

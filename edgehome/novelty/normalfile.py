@@ -40,7 +40,7 @@ _ARRAYS = {
     "counted": "<f8",
     "hours": "<f2",
 }
-_MOMENTS = ("step2", "growth", "place_days", "place_counted", "faded")
+_MOMENTS = ("step2", "growth", "scatter", "place_days", "place_counted", "faded")
 _TOTALS = ("windows", "watched_days", "typical", "scored", "motion")
 _WIDEST = 8192
 _REMEDY = "Nothing needs to be done: what is normal here is learnt anew."

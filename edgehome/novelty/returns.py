@@ -2,9 +2,10 @@
 
 An episode is at most a quarter of a day; of each the highest score counts. Above the upper
 quarter of the peaks the tail is taken as exponential: its scale the lesser of mean and median
-(over log 2), so that one strange evening moves it little and a short tail is not made long, and the uncertainty of few peaks makes it longer (a Lomax tail,
-the predictive distribution of an exponential one). What came twice is not rarer than it came.
-Time is what the camera watched, still or not; it and the peaks fade with a half-life of weeks.
+(over log 2), so that one strange evening moves it little and a short tail is not made long; the
+uncertainty of few peaks makes it longer (a Lomax tail, the predictive distribution of an
+exponential one). What came twice is not rarer than it came. Time is what the camera watched,
+still or not; it and the peaks fade with a half-life of weeks.
 """
 
 from __future__ import annotations
