@@ -10,7 +10,9 @@ import numpy as np
 
 from edgehome.clips import ClipsError, LabelledClip
 from edgehome.footage import watch_clip
-from edgehome.novelty.normal import AVERAGED, FRAMES, Key, Normal
+from edgehome.novelty.normal import AVERAGED, Key, Normal
+from edgehome.novelty.windows import FRAMES
+from edgehome.novelty.windows import Windows as Recent
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.teachcurves import Plan, Progress
 from edgehome.teaching.curves import told
@@ -41,18 +43,9 @@ def curves(
     (`clips_few`) where no place has enough normal clips and one that is not.
     """
     kept = [c for c in clips if NORMAL in c.labels or (c.labels and plan.label in {"", *c.labels})]
-    failures: list[CameraError] = []
-    windows: list[Windows] = []
-    seen: list[LabelledClip] = []
     with Recognizer(model) as recognizer:
         rate = recognizer.manifest.rate
-        for number, clip in enumerate(kept, 1):
-            progress(f"{number} of {len(kept)}: {clip.path.name}")
-            try:
-                windows.append(_windows(watch_clip(recognizer, clip.path).embeddings))
-                seen.append(clip)
-            except CameraError as error:
-                failures.append(error)
+        seen, windows, failures = _watch(recognizer, kept, progress)
     labels = {name for clip in seen for name in clip.labels} - {NORMAL}
     found = {}
     for label in sorted(labels if not plan.label else {plan.label}):
@@ -76,13 +69,26 @@ def curves(
     }, failures
 
 
+def _watch(
+    recognizer: Recognizer, clips: Sequence[LabelledClip], progress: Progress
+) -> tuple[list[LabelledClip], list[Windows], list[CameraError]]:
+    seen, windows, failures = [], [], []
+    for number, clip in enumerate(clips, 1):
+        progress(f"{number} of {len(clips)}: {clip.path.name}")
+        try:
+            windows.append(_windows(watch_clip(recognizer, clip.path).embeddings))
+        except CameraError as error:
+            failures.append(error)
+            continue
+        seen.append(clip)
+    return seen, windows, failures
+
+
 def _windows(embeddings: Windows) -> Windows:
-    """Return the means of a clip's windows, (windows, width)."""
-    frames = min(FRAMES, len(embeddings))
-    rows = len(embeddings) - frames + 1
-    total = np.add.reduce([embeddings[i : i + rows] for i in range(frames)])
-    means: Windows = total / np.float32(frames)
-    return means
+    """Return a clip's windows as a camera sees them, (windows, width)."""
+    recent = Recent(embeddings.shape[1])
+    rows = [recent.add(row) for row in embeddings]
+    return np.stack(rows[min(FRAMES, len(rows)) - 1 :])
 
 
 def _point(

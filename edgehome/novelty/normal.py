@@ -1,8 +1,8 @@
 """The model of normal of one camera: embeddings in, return periods out, frame by frame.
 
-A window is the mean of three frames' embeddings. Its distance from normal is averaged over the
-last ten, and its logarithm held against what is typical here; an hour at which nothing like it
-comes adds to it. What is seen is learnt two minutes later, so that an alert can hold it back.
+The distance of a window (`windows`) from normal is averaged over the last ten, and its logarithm
+held against what is typical here; an hour at which nothing like it comes adds to it. What is seen
+is learnt two minutes later, so that an alert can hold it back.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edgehome.novelty.directions import NOTHING, Directions, Score
 from edgehome.novelty.evidence import evidence_of
 from edgehome.novelty.hours import surprise
 from edgehome.novelty.moments import Moments, Near
 from edgehome.novelty.returns import Returns
+from edgehome.novelty.windows import FRAMES, Windows
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float32]
 
-FRAMES = 3
-"""Of a window."""
 AVERAGED = 10
 """Windows whose distances are averaged: two seconds at five frames a second."""
 DELAY_S = 120.0
@@ -42,6 +40,10 @@ _MOST_PENDING = 400
 _MOST_HELD = 1000
 _MOST_SPANS = 64
 _SLOWEST = 1 / 20_000
+_SLOWEST_TYPICAL = 1 / 2000
+_EXPECT_S = 60.0
+_MOST_AWAY = 0.5
+_FEW = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ class Totals:
 
 @dataclass(slots=True)
 class _Running:
-    frames: deque[Vector] = field(default_factory=lambda: deque(maxlen=FRAMES))
     distances: deque[float] = field(default_factory=lambda: deque(maxlen=AVERAGED))
     at: float = float("-inf")
+    expected: float = float("-inf")
     number: int = 0
 
 
@@ -109,6 +111,7 @@ class Normal:
         self.returns = Returns()
         self.totals = Totals()
         self._running = _Running()
+        self._windows = Windows(width)
         self._pending: deque[_Window] = deque()
         self._held: deque[_Window] = deque(maxlen=_MOST_HELD)
         self._spans: list[tuple[float, float]] = []
@@ -138,15 +141,14 @@ class Normal:
         """
         running, totals = self._running, self.totals
         if not 0 <= at - running.at <= _GAP_S:
-            running.frames.clear()
+            self._windows.clear()
             running.distances.clear()
         running.at = at
-        running.frames.append(embedding)
         running.number += 1
         totals.motion += (motion - totals.motion) * max(1 / running.number, _SLOWEST)
-        window = np.add.reduce(list(running.frames)) / np.float32(len(running.frames))
+        window = self._windows.add(embedding)
         found = self._judge(window, at, hour)
-        if len(running.frames) == FRAMES and running.number % FRAMES == 0:
+        if self._windows.full and running.number % FRAMES == 0:
             self._pending.append(_Window(window, at, hour))
         self._learn_due(at)
         self.directions.step(self.moments.trusted, self.moments.scatter)
@@ -217,8 +219,7 @@ class Normal:
         running.distances.append(score.distance)
         mean = math.fsum(running.distances) / len(running.distances)
         logarithm = math.log(max(mean, 1e-6))
-        totals.scored += 1
-        totals.typical += (logarithm - totals.typical) * max(1 / totals.scored, _SLOWEST)
+        self._expect(logarithm, at)
         strange = surprise(self.moments, near, hour)
         total = logarithm - totals.typical + HOUR_WEIGHT * strange
         days = 0.0
@@ -226,6 +227,18 @@ class Normal:
             self.returns.add(total, at)
             days = self.returns.days(total) if self.learnt >= 1 else 0.0
         return Unusual(days, total, mean, score.left, strange, near)
+
+    def _expect(self, logarithm: float, at: float) -> None:
+        """Learn how far is typical: once a minute and a little, for an evening must not tell."""
+        running, totals = self._running, self.totals
+        if 0 <= at - running.expected < _EXPECT_S:
+            return
+        running.expected = at
+        totals.scored += 1
+        away = logarithm - totals.typical
+        if totals.scored > _FEW:
+            away = min(max(away, -_MOST_AWAY), _MOST_AWAY)
+        totals.typical += away * max(1 / totals.scored, _SLOWEST_TYPICAL)
 
     def _learn_due(self, at: float) -> None:
         for _ in range(2):  # a few at a time, whatever the pause has left
