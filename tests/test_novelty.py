@@ -37,20 +37,17 @@ def activities(seed: int, count: int = 16, width: int = WIDTH) -> list[np.ndarra
 def live(
     normal: Normal, home: Home, first: int, days: int, *, limits: tuple[float, ...] = ()
 ) -> dict[float, list[float]]:
-    """Live days of a home; return when each limit was first reached in half an hour's peace."""
+    """Live days of a home; return the episodes in which each limit was reached."""
     reached: dict[float, list[float]] = {limit: [] for limit in limits}
     last = first * DAY_S
-    quiet = dict.fromkeys(limits, float("-inf"))
     for frames in home.days(first, days):
         for frame in frames:
             normal.watch(max(frame.at - last, 0.0), frame.at)
             last = max(last, frame.at)
             found = normal.step(frame.embedding, frame.at, frame.hour)
-            for limit in limits:
-                if found.days >= limit:
-                    if frame.at - quiet[limit] > 1800:
-                        reached[limit].append(frame.at)
-                    quiet[limit] = frame.at
+            for limit, episodes in reached.items():
+                if found.days >= limit and found.episode not in episodes:
+                    episodes.append(found.episode)
     return reached
 
 

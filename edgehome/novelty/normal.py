@@ -70,6 +70,8 @@ class Unusual:
     hour: float
     """Surprise of the hour, 0 and above."""
     near: Near
+    episode: float = 0.0
+    """Beginning of the episode, seconds of the wall clock: a rule fires once in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ class Normal:
         if len(running.distances) == AVERAGED and totals.watched_days > WARMING_DAYS:
             self.returns.add(total, at)
             days = self.returns.days(total) if self.learnt >= 1 else 0.0
-        return Unusual(days, total, mean, score.left, strange, near)
+        return Unusual(days, total, mean, score.left, strange, near, self.returns.episode)
 
     def _expect(self, logarithm: float, at: float) -> None:
         """Learn how far is typical: once a minute and a little, for an evening must not tell."""

@@ -36,6 +36,11 @@ class Returns:
         self._ranked: list[tuple[float, float]] = []
         self._stale = True
 
+    @property
+    def episode(self) -> float:
+        """Return when the running episode began; 0 before the first."""
+        return self.peaks[-1][0] if self.peaks else 0.0
+
     def watch(self, seconds: float, at: float) -> None:
         """Count time in which the camera could see, until `at`."""
         if self.faded and at > self.faded:
