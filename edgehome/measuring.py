@@ -93,6 +93,11 @@ def _add_teaching(evaluate: argparse.ArgumentParser) -> None:
         default="source",
         help="column that says which clips are of one home (%(default)s)",
     )
+    teach.add_argument(
+        "--novelty",
+        action="store_true",
+        help="instead of examples: how unusual the activity is to who knows only what is normal",
+    )
     teach.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the curves too")
 
 
@@ -171,7 +176,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     clips = read_clips(options.clips, folder=options.folder, split=options.split)
     model = options.model or required(options.config).recognizer.model
-    if options.teach:
+    if options.teach or options.novelty:
         return _evaluate_teaching(clips, model, options)
     result, failures = evaluate(
         clips,
@@ -189,9 +194,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _evaluate_teaching(clips: Sequence[LabelledClip], model: Path, options: Any) -> int:  # noqa: ANN401
     from edgehome.replay.output import terminal_progress
     from edgehome.report.curves import drawn
-    from edgehome.teachcurves import Plan, curves, render
 
-    plan = Plan(options.teach, options.draws, options.label or "", options.place)
+    if options.novelty:
+        from edgehome.noveltycurves import Plan, curves, render
+    else:
+        from edgehome.teachcurves import Plan, curves, render
+
+    plan = Plan(options.teach or (), options.draws, options.label or "", options.place)
     result, failures = curves(clips, model, plan, progress=terminal_progress)
     if options.picture:
         options.picture.write_text(drawn(result), encoding="utf-8")

@@ -118,6 +118,7 @@ ALLOWED = {
     "edgehome.heads": {"edgehome.types", "edgehome.heads"},
     "edgehome.heads.names": set(),
     "edgehome.teaching": {"edgehome.types", "edgehome.heads", "edgehome.teaching"},
+    "edgehome.novelty": {"edgehome.types", "edgehome.novelty"},
     "edgehome.labels": {
         "edgehome.types", "edgehome.heads.names", "edgehome.recognizer.manifest",
     },
@@ -189,8 +190,9 @@ COMPOSERS = {
     "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring",
     "edgehome.__main__",
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
-    "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls", "edgehome.lessoncontrols",
-    "edgehome.teachcurves", "edgehome.lessons", "edgehome.teachcommand", "edgehome.cliplessons", "edgehome.backup",
+    "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
+    "edgehome.lessoncontrols", "edgehome.teachcurves", "edgehome.noveltycurves", "edgehome.lessons",
+    "edgehome.teachcommand", "edgehome.cliplessons", "edgehome.backup",
 }  # fmt: skip
 """These put the parts together and may import any of them."""
 

@@ -74,7 +74,7 @@ def test_a_still_scene_has_the_probabilities_of_before_without_sending_them() ->
     assert found.probabilities is ROW
 
 
-def test_how_unusual_a_window_is_arrives_with_the_scores_and_costs_nothing_where_it_is_not() -> None:
+def test_how_unusual_a_window_is_arrives_with_scores_and_is_left_out_elsewhere() -> None:
     rare = replace(SCORES, unusual=8.25)
     assert decode(encode(rare), PLACES) == rare
     assert b"unusual" not in encode(SCORES)

@@ -18,7 +18,7 @@ _STYLE = (
 
 
 def drawn(result: Mapping[str, Any]) -> str:
-    """Return the result of `evaluate --teach` as an SVG file's text.
+    """Return the result of `evaluate --teach` or `--novelty` as an SVG file's text.
 
     Means over draws as lines, their 95 % intervals as bars; AUC from 0.5, which is chance.
     """
@@ -29,7 +29,8 @@ def drawn(result: Mapping[str, Any]) -> str:
     content = [element("style", Markup(_STYLE))]
     content += [element("rect", width=WIDTH, height=height, fill="#fff")]
     for number, (label, found) in enumerate(labels.items()):
-        content.append(_panel(label, found, names, PANEL * number))
+        name = f"{label}: AUC by {result.get('by', 'examples shown')}"
+        content.append(_panel(name, found, names, PANEL * number))
     for number, name in enumerate(names):
         y = legend + 20 * number + 14
         colour = _COLOURS[number % len(_COLOURS)]
@@ -49,12 +50,12 @@ def drawn(result: Mapping[str, Any]) -> str:
 
 
 def _panel(
-    label: str, found: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str], top: int
+    title: str, found: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str], top: int
 ) -> Markup:
     counts = sorted({one["examples"] for points in found.values() for one in points})
     wide = (WIDTH - _LEFT - _RIGHT) / max(len(counts), 1)
     middle = {count: _LEFT + wide * (i + 0.5) for i, count in enumerate(counts)}
-    parts = [element("text", f"{label}: AUC by examples shown", x=_LEFT, y=top + 20, class_="name")]
+    parts = [element("text", title, x=_LEFT, y=top + 20, class_="name")]
     for level in _LEVELS:
         y = _y(level, top)
         parts.append(element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y))

@@ -110,12 +110,12 @@ def point(
         "draws": len(draws),
         "places": len({draw.place for draw in draws}),
         "worst": round(float(np.nanmin(each)), _DIGITS),
-        **_told("auc", scores, positive, groups),
-        **_told("others", apart, positive, groups),
+        **told("auc", scores, positive, groups),
+        **told("others", apart, positive, groups),
     }
 
 
-def _told(
+def told(
     name: str, scores: Numbers, positive: NDArray[np.bool_], groups: Sequence[str]
 ) -> dict[str, Any]:
     """Return the mean over draws and its interval; `scores` are (draws, clips), NaN: not tested."""
