@@ -75,9 +75,7 @@ def test_a_full_ring_has_forgotten_the_oldest_and_nothing_else() -> None:
     assert ring.take((gone, gone + 0.01), name="a", rate=RATE).pieces[0].frames == 1
 
 
-def test_unmarked_moments_touch_neither_what_was_meant_nor_what_is_kept_apart() -> (
-    None
-):
+def test_unmarked_moments_touch_neither_what_was_meant_nor_what_is_kept_apart() -> None:
     ring = filled(5000)
     taken = ring.take((1500.0, 1506.0), name="a", rate=RATE, spread=10, apart=[(1000.0, 1450.0)])
     assert len(taken.pieces) == 11
