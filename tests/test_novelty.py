@@ -15,8 +15,7 @@ import pytest
 
 from edgehome.novelty.normal import HOUR_WEIGHT, Key, Normal, Unusual
 from edgehome.novelty.normalfile import LARGEST_BYTES, MAGIC, decode_normal, encode_normal
-from edgehome.novelty.replayed import DAY_S, Habits, Home
-from edgehome.novelty.returns import Returns
+from edgehome.novelty.replayed import DAY_S, Habits, Home, live, made_up
 from edgehome.types import Problem
 
 WIDTH = 96
@@ -24,31 +23,7 @@ KEY = Key("ab" * 32, "porch")
 
 
 def activities(seed: int, count: int = 16, width: int = WIDTH) -> list[np.ndarray]:
-    """Return embeddings of made-up clips: each an activity with a look and changes of its own."""
-    chance = np.random.default_rng(seed)
-    clips = []
-    for _ in range(count):
-        look, ways = chance.exponential(1.0, width), chance.standard_normal((3, width))
-        walk = np.cumsum(chance.standard_normal((100, 3)) * 0.12, axis=0)
-        clips.append(np.maximum(look + walk @ ways * 0.4, 0).astype(np.float32))
-    return clips
-
-
-def live(
-    normal: Normal, home: Home, first: int, days: int, *, limits: tuple[float, ...] = ()
-) -> dict[float, list[float]]:
-    """Live days of a home; return the episodes in which each limit was reached."""
-    reached: dict[float, list[float]] = {limit: [] for limit in limits}
-    last = first * DAY_S
-    for frames in home.days(first, days):
-        for frame in frames:
-            normal.watch(max(frame.at - last, 0.0), frame.at)
-            last = max(last, frame.at)
-            found = normal.step(frame.embedding, frame.at, frame.hour)
-            for limit, episodes in reached.items():
-                if found.days >= limit and found.episode not in episodes:
-                    episodes.append(found.episode)
-    return reached
+    return made_up(seed, count, width)
 
 
 def highest(normal: Normal, clip: np.ndarray, at: float, seconds: float = 0.0) -> Unusual:
@@ -232,33 +207,6 @@ def test_foreign_bytes_with_a_right_checksum_are_refused(fact: bytes) -> None:
     assert isinstance(said, Problem)
 
 
-def test_return_periods_of_exponential_peaks_are_kept_on_average() -> None:
-    ratios = []
-    for seed in range(40):
-        chance = np.random.default_rng(seed)
-        returns, alarms = Returns(), 0
-        for number, peak in enumerate(chance.exponential(0.3, 4 * 34)):
-            at = number * DAY_S / 4
-            returns.watch(DAY_S / 4, at)
-            days = returns.days(peak) if number >= 4 * 4 else 0.0
-            alarms += days >= 7
-            returns.add(peak, at)
-        ratios.append(alarms / (30 / 7))
-    assert 0.5 < np.mean(ratios) < 2
-
-
-def test_time_in_which_the_camera_could_not_see_does_not_count() -> None:
-    whole, half = Returns(), Returns()
-    chance = np.random.default_rng(3)
-    for number, peak in enumerate(chance.exponential(0.3, 40)):
-        at = number * DAY_S / 4
-        whole.watch(DAY_S / 4, at)
-        half.watch(DAY_S / 8, at)
-        whole.add(peak, at)
-        half.add(peak, at)
-    assert half.days(1.0) == pytest.approx(whole.days(1.0) / 2)
-
-
 def test_a_clock_that_is_put_back_does_not_stop_the_learning() -> None:
     normal, home, _ = known(days=2)
     before = normal.totals.windows
@@ -269,14 +217,9 @@ def test_a_clock_that_is_put_back_does_not_stop_the_learning() -> None:
             normal.step(frame.embedding, frame.at, frame.hour)
     normal.flush()
     assert normal.totals.windows > before
-    assert normal.returns.faded < ahead
+    assert normal.returns.episode < ahead
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="made-up homes get a third of the weekly alerts asked: what comes for the first time in "
-    "the first week keeps the tail high for a month",
-)
 def test_over_a_month_of_replayed_normal_the_budget_is_kept_within_a_factor_of_two() -> None:
     homes = 24 if os.environ.get("EDGEHOME_TEST_LONG") else 6
     ratios: dict[float, list[float]] = {1.0: [], 7.0: []}
@@ -284,10 +227,12 @@ def test_over_a_month_of_replayed_normal_the_budget_is_kept_within_a_factor_of_t
         home = Home(activities(100 + seed), np.random.default_rng(seed), Habits(comings=15))
         normal = Normal(KEY, WIDTH)
         live(normal, home, 0, 6)
-        for limit, times in live(normal, home, 6, 30, limits=(1.0, 7.0)).items():
+        for limit, times in live(normal, home, 6, 30, limits=(1.0, 7.0)).alerts.items():
             ratios[limit].append(len(times) / (30 / limit))
     said = {limit: [round(one, 2) for one in found] for limit, found in ratios.items()}
     assert all(0.5 <= np.mean(found) <= 2 for found in ratios.values()), said
+    assert all(0.5 <= one <= 2 for one in ratios[1.0]), said
+    assert np.mean([0.5 <= one <= 2 for one in ratios[7.0]]) >= 0.8, said
 
 
 def test_a_window_takes_under_a_millisecond_and_memory_stays_flat() -> None:

@@ -129,11 +129,11 @@ class Normal:
         )
         return min(1.0, *shares)
 
-    def watch(self, seconds: float, at: float) -> None:
+    def watch(self, seconds: float, at: float = 0.0) -> None:  # noqa: ARG002 - no clock is asked
         """Count time in which the camera could see, still or not, until `at`."""
         self.totals.watched_days += seconds / 86_400
         if self.totals.watched_days > WARMING_DAYS:
-            self.returns.watch(seconds, at)
+            self.returns.watch(seconds)
 
     def step(self, embedding: Vector, at: float, hour: float, motion: float = 0.0) -> Unusual:
         """Take the embedding of a frame with motion, (width,); `hour` is local, 0-24.

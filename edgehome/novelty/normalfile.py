@@ -1,6 +1,6 @@
 r"""A model of normal as bytes and back; the directions are made anew from the moments.
 
-    EHNORM1\\n | CRC-32 of all that follows, <u4 | length of the facts, <u4 | facts, JSON | arrays
+    EHNORM2\\n | CRC-32 of all that follows, <u4 | length of the facts, <u4 | facts, JSON | arrays
 
 The arrays are those of `_ARRAYS`, (moments, ...), one after the other: points as a byte each in
 steps of the row's own `step`, hours in 16 bits. Windows that wait or are held back are not kept:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-MAGIC = b"EHNORM1\n"
+MAGIC = b"EHNORM2\n"
 LARGEST_BYTES = 190 * 1024
 _HEAD = struct.Struct("<II")
 _ARRAYS = {
@@ -58,7 +58,8 @@ def encode_normal(normal: Normal) -> bytes:
         "used": used,
         "moments": {name: _finite(getattr(moments, name)) for name in _MOMENTS},
         "totals": {name: getattr(normal.totals, name) for name in _TOTALS},
-        "returns": [returns.watched_days, returns.faded],
+        "returns": [returns.watched_days, returns.episodes],
+        "open": returns.open,
         "peaks": [[round(at, 1), round(score, 5)] for at, score in returns.peaks],
     }
     arrays = {name: getattr(moments, name)[:used] for name in _ARRAYS if hasattr(moments, name)}
@@ -145,8 +146,9 @@ def _built(facts: dict[str, Any], arrays: Arrays, key: Key) -> Normal:
     moments.refresh()
     for name in _TOTALS:
         setattr(normal.totals, name, _number(facts["totals"][name]))
-    watched, faded = facts["returns"]
-    normal.returns.watched_days, normal.returns.faded = _number(watched), _number(faded)
+    watched, episodes = facts["returns"]
+    normal.returns.watched_days, normal.returns.episodes = _number(watched), _number(episodes)
+    normal.returns.open = bool(facts["open"])
     if len(facts["peaks"]) > MOST_PEAKS:
         raise ValueError("it has too many peaks")
     normal.returns.peaks = [(_number(at), _number(score)) for at, score in facts["peaks"]]

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from edgehome.novelty.normal import Normal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,6 +100,46 @@ class Home:
         return [
             Frame(row, at, at / 3600 % 24) for row, at in zip(mixed, times.tolist(), strict=True)
         ]
+
+
+@dataclass(slots=True)
+class Month:
+    """What a model of normal said of some days."""
+
+    known: float = math.inf
+    """Days from the first midnight until return periods were given."""
+    alerts: dict[float, list[float]] = field(default_factory=dict)
+    """Of each wished return period in days: the episodes, by their beginning, that reached it."""
+
+
+def live(
+    normal: Normal, home: Home, first: int, days: int, *, limits: tuple[float, ...] = ()
+) -> Month:
+    """Live days of a home; a camera watches all of them."""
+    month = Month(alerts={limit: [] for limit in limits})
+    last = first * DAY_S
+    for frames in home.days(first, days):
+        for frame in frames:
+            normal.watch(max(frame.at - last, 0.0), frame.at)
+            last = max(last, frame.at)
+            found = normal.step(frame.embedding, frame.at, frame.hour)
+            if normal.learnt >= 1:
+                month.known = min(month.known, frame.at / DAY_S)
+            for limit, episodes in month.alerts.items():
+                if found.days >= limit and found.episode not in episodes:
+                    episodes.append(found.episode)
+    return month
+
+
+def made_up(seed: int, count: int, width: int) -> list[Vector]:
+    """Return embeddings of clips of nobody: activities with a look and changes of their own."""
+    chance = np.random.default_rng(seed)
+    clips = []
+    for _ in range(count):
+        look, ways = chance.exponential(1.0, width), chance.standard_normal((3, width))
+        walk = np.cumsum(chance.standard_normal((100, 3)) * 0.12, axis=0)
+        clips.append(np.maximum(look + walk @ ways * 0.4, 0).astype(np.float32))
+    return clips
 
 
 def _hour(one: tuple[int, float]) -> float:

@@ -1,16 +1,25 @@
 """How rare a score is here, in days: from the peaks of a home's own episodes.
 
-An episode is at most a quarter of a day; of each the highest score counts. Above the upper
-quarter of the peaks the tail is taken as exponential: its scale the lesser of mean and median
-(over log 2), so that one strange evening moves it little and a short tail is not made long; the
-uncertainty of few peaks makes it longer (a Lomax tail, the predictive distribution of an
-exponential one). What came twice is not rarer than it came. Time is what the camera watched,
-still or not; it and the peaks fade with a half-life of weeks.
+An episode is at most a quarter of a day; of each the highest score counts. A score is as rare as
+it is long ago that one was higher: of n + 1 like episodes each is equally likely to be the
+highest, so what beats the last n comes once in n + 1 of them, whatever their distribution (Vovk,
+Gammerman and Shafer 2005). What was learnt badly at first is past after the time asked for. So
+long is looked back over half of the peaks; beyond them the tail is taken as exponential, its
+scale that of the upper quarter of the last weeks' peaks, the lesser of mean and median (over
+log 2), so that one strange evening moves it little.
+
+No peak counts as more than the highest of the last week and one and a half such scales: about
+once a month. So what is strange raises the threshold by a step, however strange it was, and not
+again while it is not higher (as in adaptive conformal inference, Gibbs and Candes 2021).
+
+Longer is told in episodes, and these in days of watching, still or not, fading with a half-life
+of weeks: an absence makes nothing unusual, nor does a clock that is put right.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 HALF_LIFE_DAYS = 28.0
@@ -18,10 +27,19 @@ DAY_S = 86_400.0
 EPISODE_S = 6 * 3600.0
 LONGEST_DAYS = 1000.0
 MOST_PEAKS = 600
+_LEAST = 4
+_LOOKED_BACK = 0.5
+_CAPPED_DAYS = 7.0
+_CAPPED_SCALES = 1.5
+_MOST_STEP = 0.25
+"""Of the threshold, in logarithms of distances: few peaks may mistake the scale."""
+_SCALE_DAYS = 28.0
 _SHARE = 0.25
 _MOST_TAIL = 40
 _LEAST_TAIL = 4
 _LEAST_SCALE = 0.01
+_QUIET = 12
+"""Peaks of which the lowest is what any episode reaches."""
 
 
 class Returns:
@@ -29,72 +47,110 @@ class Returns:
 
     def __init__(self) -> None:
         self.watched_days = 0.0
-        """Fading."""
-        self.faded = 0.0
+        """Fading, as `episodes` does."""
+        self.episodes = 0.0
         self.peaks: list[tuple[float, float]] = []
         """Beginning of the episode, and the highest score in it; the last may still grow."""
-        self._ranked: list[tuple[float, float]] = []
-        self._stale = True
+        self.open = True
+        """Whether the last episode may go on."""
+        self._tail: _Tail | None = None
 
     @property
     def episode(self) -> float:
         """Return when the running episode began; 0 before the first."""
         return self.peaks[-1][0] if self.peaks else 0.0
 
-    def watch(self, seconds: float, at: float) -> None:
-        """Count time in which the camera could see, until `at`."""
-        if self.faded and at > self.faded:
-            self.watched_days *= 0.5 ** ((at - self.faded) / DAY_S / HALF_LIFE_DAYS)
-        self.faded = at
-        self.watched_days += seconds / DAY_S
+    def watch(self, seconds: float) -> None:
+        """Count time in which the camera could see."""
+        days = seconds / DAY_S
+        kept = 0.5 ** (days / HALF_LIFE_DAYS)
+        self.watched_days = self.watched_days * kept + days
+        self.episodes *= kept
 
     def add(self, score: float, at: float) -> None:
         """Take a score into its episode."""
-        if self.peaks and 0 <= at - self.peaks[-1][0] < EPISODE_S:
+        if self.open and self.peaks and 0 <= at - self.peaks[-1][0] < EPISODE_S:
             if score > self.peaks[-1][1]:
                 self.peaks[-1] = (self.peaks[-1][0], score)
             return
-        self.peaks.append((at, score))
-        self.peaks = self.peaks[-MOST_PEAKS:]
-        self._stale = True
+        if self.open and self.peaks:
+            self._close()
+        self.peaks = [*self.peaks, (at, score)][-MOST_PEAKS:]
+        self.episodes += 1
+        self.open, self._tail = True, None
 
     def drop(self, start: float, end: float) -> None:
         """Forget the peaks of episodes that began in or reached into a span."""
-        self.peaks = [p for p in self.peaks if p[0] + EPISODE_S < start or p[0] > end]
-        self._stale = True
+        left = [p for p in self.peaks if p[0] + EPISODE_S < start or p[0] > end]
+        if len(left) < len(self.peaks):
+            self.open = self.open and left[-1:] == self.peaks[-1:]
+            self.episodes *= len(left) / len(self.peaks)
+            self.peaks, self._tail = left, None
 
     def days(self, score: float) -> float:
         """Return once in how many days a score is reached, at most LONGEST_DAYS.
 
         Episodes before the running one are asked; 0 while there are too few.
         """
-        if self._stale:
-            self._ranked = _ranked(self.peaks[:-1], self.faded)
-            self._stale = False
-        ranked = self._ranked
-        if len(ranked) < _LEAST_TAIL or not self.watched_days:
-            return 0.0
-        return min(self.watched_days / max(_expected(ranked, score), 1e-9), LONGEST_DAYS)
+        tail = self._past()
+        return 0.0 if tail is None else tail.days(score)
+
+    def _past(self) -> _Tail | None:
+        past = len(self.peaks) - self.open
+        if past < _LEAST or not self.watched_days:
+            return None
+        if self._tail is None:
+            scores = [score for _, score in self.peaks[:past]]
+            self._tail = _Tail(scores, self.watched_days / max(self.episodes - self.open, 1.0))
+        return self._tail
+
+    def _close(self) -> None:
+        tail = self._past()
+        if tail is not None:
+            at, score = self.peaks[-1]
+            step = min(_CAPPED_SCALES * tail.scale, _MOST_STEP)
+            self.peaks[-1] = (at, min(score, tail.level(_CAPPED_DAYS) + step))
 
 
-def _ranked(peaks: Sequence[tuple[float, float]], now: float) -> list[tuple[float, float]]:
-    """Return (score, weight) of peaks, the highest first."""
-    fade = DAY_S * HALF_LIFE_DAYS
-    weighed = [(score, 0.5 ** (max(now - at, 0) / fade)) for at, score in peaks]
-    return sorted(weighed, reverse=True)
+class _Tail:
+    """What the past peaks say of a score: `days` and `level` are inverse to each other."""
+
+    def __init__(self, peaks: Sequence[float], spacing: float) -> None:
+        """Take past peaks, the newest last; `spacing` is from one to the next, in days."""
+        self._spacing = spacing
+        back = max(1, int(len(peaks) * _LOOKED_BACK))
+        self._levels = [min(peaks[-_QUIET:])]
+        """The highest of the last n peaks, by n; at 0 what any episode reaches."""
+        for number in range(1, back + 1):
+            self._levels.append(max(self._levels[-1], peaks[-number]))
+        self.scale = _scale(peaks[-max(_LEAST, round(_SCALE_DAYS / spacing)) :])
+
+    def days(self, score: float) -> float:
+        """Return once in how many days a score is reached."""
+        levels, below = self._levels, bisect_right(self._levels, score)
+        if below == 0:
+            return self._spacing / 2
+        over = score - levels[below - 1]
+        if below < len(levels):
+            return (below + over / (levels[below] - levels[below - 1])) * self._spacing
+        most = LONGEST_DAYS / (below * self._spacing)
+        longer = math.exp(min(over / self.scale, math.log(max(most, 1.0))))
+        return min(below * self._spacing * longer, LONGEST_DAYS)
+
+    def level(self, days: float) -> float:
+        """Return the score that is reached once in so many days."""
+        levels, place = self._levels, max(days / self._spacing - 1, 0.0)
+        if place >= len(levels) - 1:
+            return levels[-1] + self.scale * math.log((place + 1) / len(levels))
+        below = int(place)
+        return levels[below] + (place - below) * (levels[below + 1] - levels[below])
 
 
-def _expected(ranked: Sequence[tuple[float, float]], score: float) -> float:
-    """Return how many episodes of the time watched would reach a score."""
+def _scale(peaks: Sequence[float]) -> float:
+    """Return how much higher a score is that is e times rarer."""
+    ranked = sorted(peaks, reverse=True)
     count = min(max(_LEAST_TAIL, round(_SHARE * len(ranked))), _MOST_TAIL, len(ranked))
-    level = ranked[count - 1][0]
-    reached = sum(weight for value, weight in ranked if value >= score)
-    if score <= level:
-        return max(reached, 1e-9)
-    tail = ranked[: count - 1]
-    middle = (tail[len(tail) // 2][0] - level) / math.log(2)
-    mean = math.fsum(value - level for value, _ in tail) / len(tail)
-    scale = max(min(middle, mean), _LEAST_SCALE)
-    weight = sum(w for _, w in ranked[:count])
-    beyond: float = weight * (1 + (score - level) / (count * scale)) ** -count
-    return max(beyond, reached - 1)
+    level, tail = ranked[count - 1], ranked[: count - 1]
+    middle = (tail[len(tail) // 2] - level) / math.log(2)
+    mean = math.fsum(score - level for score in tail) / len(tail)
+    return max(min(middle, mean), _LEAST_SCALE)
