@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgehome.novelty.normal import HOUR_WEIGHT, Key, Normal, Unusual
+from edgehome.novelty.normal import HOUR_WEIGHT, Key, Normal, Unusual, Window
 from edgehome.novelty.normalfile import LARGEST_BYTES, MAGIC, decode_normal, encode_normal
 from edgehome.novelty.replayed import DAY_S, Habits, Home, live, made_up
 from edgehome.types import Problem
@@ -163,6 +163,29 @@ def test_a_model_of_normal_survives_as_bytes() -> None:
     assert other.days == pytest.approx(one.days, rel=0.3)
 
 
+def test_what_was_held_back_before_a_restart_is_learnt_when_released_after_it() -> None:
+    normal, _, clips = known()
+    normal.flush()
+    at = 8 * DAY_S + 3600
+    normal.hold_back(at, at + 60)
+    highest(normal, clips[-1], at)
+    normal.flush()
+    held = len(normal.held)
+    again = decode_normal(encode_normal(normal), KEY, WIDTH)
+    assert isinstance(again, Normal)
+    assert len(again.held) == held > 20
+    assert again.held[0].vector == pytest.approx(normal.held[0].vector, abs=0.05)
+    assert again.held[-1].at == normal.held[-1].at
+    highest(again, clips[-1], at + 30)
+    again.flush()
+    assert len(again.held) > held
+    before = again.totals.windows
+    again.release(at, at + 60)
+    assert again.totals.windows > before + held
+    assert not again.held
+    assert not again.spans
+
+
 @pytest.mark.parametrize("width", [96, 480, 640, 2048])
 def test_the_bytes_fit_one_packet_when_all_is_full(width: int) -> None:
     normal = Normal(KEY, width)
@@ -170,8 +193,15 @@ def test_the_bytes_fit_one_packet_when_all_is_full(width: int) -> None:
     for number in range(2000):
         normal.learn(chance.random(width, np.float32), number * 60.0, 3.0)
         normal.returns.add(1.23456, number * DAY_S)
+        normal.held.append(Window(chance.random(width, np.float32), number * 0.6, 3.0))
+        normal.hold_back(1_800_000_000.1234 + number, 1_800_000_060.1234 + number)
     assert normal.moments.used == len(normal.moments.points)
-    assert 20_000 < len(encode_normal(normal)) <= LARGEST_BYTES
+    data = encode_normal(normal)
+    assert 20_000 < len(data) <= LARGEST_BYTES
+    again = decode_normal(data, KEY, width)
+    assert isinstance(again, Normal)
+    assert len(again.held) > 15
+    assert (again.held[0].at, again.held[-1].at) == (normal.held[0].at, normal.held[-1].at)
 
 
 def test_another_model_or_position_begins_anew_and_says_so() -> None:

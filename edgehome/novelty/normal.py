@@ -37,8 +37,8 @@ WARMING_DAYS = 1.0
 HOUR_WEIGHT = 0.15
 _GAP_S = 2.0
 _MOST_PENDING = 400
-_MOST_HELD = 1000
-_MOST_SPANS = 64
+MOST_HELD = 1000
+MOST_SPANS = 64
 _SLOWEST = 1 / 20_000
 _SLOWEST_TYPICAL = 1 / 2000
 _EXPECT_S = 60.0
@@ -75,7 +75,9 @@ class Unusual:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
+    """A window that waits to be learnt."""
+
     vector: Vector
     at: float
     hour: float
@@ -114,9 +116,10 @@ class Normal:
         self.totals = Totals()
         self._running = _Running()
         self._windows = Windows(width)
-        self._pending: deque[_Window] = deque()
-        self._held: deque[_Window] = deque(maxlen=_MOST_HELD)
-        self._spans: list[tuple[float, float]] = []
+        self._pending: deque[Window] = deque()
+        self.held: deque[Window] = deque(maxlen=MOST_HELD)
+        """Held back, until they are judged."""
+        self.spans: list[tuple[float, float]] = []
 
     @property
     def learnt(self) -> float:
@@ -151,27 +154,27 @@ class Normal:
         window = self._windows.add(embedding)
         found = self._judge(window, at, hour)
         if self._windows.full and running.number % FRAMES == 0:
-            self._pending.append(_Window(window, at, hour))
+            self._pending.append(Window(window, at, hour))
         self._learn_due(at)
         self.directions.step(self.moments.trusted, self.moments.scatter)
         return found
 
     def hold_back(self, start: float, end: float) -> None:
         """Leave out the windows of a span, an alert's, until it is judged."""
-        self._spans = [*self._spans, (start, end)][-_MOST_SPANS:]
+        self.spans = [*self.spans, (start, end)][-MOST_SPANS:]
 
     def release(self, start: float, end: float) -> None:
         """Learn the windows of a span: it was judged to be normal."""
-        normal = [window for window in self._held if start <= window.at <= end]
+        normal = [window for window in self.held if start <= window.at <= end]
         self.drop(start, end, peaks=False)
         for window in normal:
             self._learn(window)
 
     def drop(self, start: float, end: float, *, peaks: bool = True) -> None:
         """Forget the windows of a span that were held back, and its peaks: it was no normal."""
-        self._spans = [span for span in self._spans if span[1] < start or span[0] > end]
-        left = [window for window in self._held if not start <= window.at <= end]
-        self._held = deque(left, maxlen=_MOST_HELD)
+        self.spans = [span for span in self.spans if span[1] < start or span[0] > end]
+        left = [window for window in self.held if not start <= window.at <= end]
+        self.held = deque(left, maxlen=MOST_HELD)
         if peaks:
             waiting = [window for window in self._pending if not start <= window.at <= end]
             self._pending = deque(waiting)
@@ -210,7 +213,7 @@ class Normal:
 
     def learn(self, window: Vector, at: float, hour: float) -> None:
         """Learn a window, (width,), at once."""
-        self._learn(_Window(window, at, hour))
+        self._learn(Window(window, at, hour))
 
     def _judge(self, window: Vector, at: float, hour: float) -> Unusual:
         running, totals = self._running, self.totals
@@ -251,11 +254,11 @@ class Normal:
 
     def _learn_first(self) -> None:
         window = self._pending.popleft()
-        if any(start <= window.at <= end for start, end in self._spans):
-            self._held.append(window)
+        if any(start <= window.at <= end for start, end in self.spans):
+            self.held.append(window)
         else:
             self._learn(window)
 
-    def _learn(self, window: _Window) -> None:
+    def _learn(self, window: Window) -> None:
         self.totals.windows += 1
         self.moments.learn(window.vector, window.at, window.hour)

@@ -2,9 +2,9 @@ r"""A model of normal as bytes and back; the directions are made anew from the m
 
     EHNORM2\\n | CRC-32 of all that follows, <u4 | length of the facts, <u4 | facts, JSON | arrays
 
-The arrays are those of `_ARRAYS`, (moments, ...), one after the other: points as a byte each in
-steps of the row's own `step`, hours in 16 bits. Windows that wait or are held back are not kept:
-what was not learnt by then is not learnt.
+The arrays are those of `_ARRAYS`, one after the other: points as a byte each in steps of the
+row's own `step`, hours in 16 bits. Of the windows that are held back as many are kept as there is
+room for, evenly chosen. Windows that wait are not kept: a stop learns them before (`flush`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import json
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgehome.novelty.moments import most_moments
-from edgehome.novelty.normal import Key, Normal
+from edgehome.novelty.normal import MOST_HELD, MOST_SPANS, Key, Normal, Window
 from edgehome.novelty.returns import MOST_PEAKS
 from edgehome.types import Problem
 
@@ -31,15 +32,25 @@ MAGIC = b"EHNORM2\n"
 LARGEST_BYTES = 190 * 1024
 _HEAD = struct.Struct("<II")
 _ARRAYS = {
-    "points": "<i1",
-    "step": "<f4",
-    "count": "<f4",
-    "days": "<f4",
-    "first": "<f8",
-    "last": "<f8",
-    "counted": "<f8",
-    "hours": "<f2",
+    "points": ("<i1", "used"),
+    "step": ("<f4", "used"),
+    "count": ("<f4", "used"),
+    "days": ("<f4", "used"),
+    "first": ("<f8", "used"),
+    "last": ("<f8", "used"),
+    "counted": ("<f8", "used"),
+    "hours": ("<f2", "used"),
+    "peak_at": ("<f8", "peaks"),
+    "peak": ("<f4", "peaks"),
+    "held": ("<i1", "windows"),
+    "held_step": ("<f4", "windows"),
+    "held_at": ("<f8", "windows"),
+    "held_hour": ("<f4", "windows"),
 }
+"""Each with its type, and the fact that says how many rows there are."""
+_HELD_BYTES = 16
+"""Of a window that is held back, besides its points."""
+_SPARE = 16
 _MOMENTS = ("step2", "growth", "scatter", "place_days", "place_counted", "faded")
 _TOTALS = ("windows", "watched_days", "typical", "scored", "motion")
 _WIDEST = 8192
@@ -49,8 +60,6 @@ _REMEDY = "Nothing needs to be done: what is normal here is learnt anew."
 def encode_normal(normal: Normal) -> bytes:
     """Return the model of normal as bytes, at most LARGEST_BYTES."""
     moments, returns, used = normal.moments, normal.returns, normal.moments.used
-    points = moments.points[:used]
-    step = np.abs(points).max(axis=1, initial=0.0).clip(1e-9) / 127
     facts = {
         "model": normal.key.model,
         "position": normal.key.position,
@@ -60,15 +69,42 @@ def encode_normal(normal: Normal) -> bytes:
         "totals": {name: getattr(normal.totals, name) for name in _TOTALS},
         "returns": [returns.watched_days, returns.episodes],
         "open": returns.open,
-        "peaks": [[round(at, 1), round(score, 5)] for at, score in returns.peaks],
+        "peaks": len(returns.peaks),
+        "spans": [[round(at, 1) for at in span] for span in normal.spans],
+        "windows": 0,
     }
     arrays = {name: getattr(moments, name)[:used] for name in _ARRAYS if hasattr(moments, name)}
-    arrays |= {"points": np.round(points / step[:, None]), "step": step}
+    arrays["points"], arrays["step"] = _bytes(moments.points[:used])
     arrays["hours"] = arrays["hours"].clip(0, 60_000)
+    peaks = np.array(returns.peaks).reshape(-1, 2)
+    arrays |= {"peak_at": peaks[:, 0], "peak": peaks[:, 1]}
+    room = LARGEST_BYTES - len(_packed(facts, arrays)) - _SPARE
+    held = _chosen(normal.held, room // (normal.width + _HELD_BYTES))
+    rows = np.array([window.vector for window in held], np.float32).reshape(-1, normal.width)
+    arrays["held"], arrays["held_step"] = _bytes(rows)
+    arrays["held_at"] = np.array([window.at for window in held])
+    arrays["held_hour"] = np.array([window.hour for window in held])
+    return _packed(facts | {"windows": len(held)}, arrays)
+
+
+def _packed(facts: dict[str, Any], arrays: Arrays) -> bytes:
     text = json.dumps(facts, separators=(",", ":")).encode()
-    body = text + b"".join(arrays[name].astype(kind).tobytes() for name, kind in _ARRAYS.items())
-    rest = struct.pack("<I", len(text)) + body
+    parts = [
+        arrays[name].astype(kind).tobytes() for name, (kind, _) in _ARRAYS.items() if name in arrays
+    ]
+    rest = struct.pack("<I", len(text)) + text + b"".join(parts)
     return MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest
+
+
+def _bytes(rows: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return rows in whole steps from -127 to 127, and each row's step."""
+    step = np.abs(rows).max(axis=1, initial=0.0).clip(1e-9) / 127
+    return np.round(rows / step[:, None]), step
+
+
+def _chosen(held: Sequence[Window], most: int) -> list[Window]:
+    count = max(min(len(held), most), 0)
+    return [held[i] for i in np.linspace(0, len(held) - 1, count).round().astype(int).tolist()]
 
 
 def decode_normal(data: bytes, key: Key, width: int) -> Normal | Problem:
@@ -103,23 +139,31 @@ def _read(data: bytes) -> tuple[dict[str, Any], Arrays]:
     if zlib.crc32(data[len(MAGIC) + 4 :]) != check:
         raise ValueError("its checksum is wrong")
     facts = json.loads(data[start : start + length].decode())
-    width, used = facts["width"], facts["used"]
-    if type(width) is not int or not 1 <= width <= _WIDEST:
-        raise ValueError("its width is none")
-    if type(used) is not int or not 0 <= used <= most_moments(width):
-        raise ValueError("its number of moments is none")
+    width = _width(facts)
     at, arrays = start + length, {}
-    for name, kind in _ARRAYS.items():
-        wide = {"points": width, "hours": 24}.get(name, 1)
-        array = np.frombuffer(data, kind, used * wide, at)
+    for name, (kind, rows) in _ARRAYS.items():
+        wide = {"points": width, "held": width, "hours": 24}.get(name, 1)
+        array = np.frombuffer(data, kind, facts[rows] * wide, at)
         at += array.nbytes
-        shape = (used, wide) if wide > 1 or name == "points" else (used,)
+        shape = (facts[rows], wide) if name in {"points", "held", "hours"} else (facts[rows],)
         arrays[name] = array.reshape(shape).astype(np.float64 if kind == "<f8" else np.float32)
         if not np.isfinite(arrays[name]).all():
             raise ValueError(f"its {name} are not finite")
     if at != len(data):
         raise ValueError("its length is wrong")
     return facts, arrays
+
+
+def _width(facts: dict[str, Any]) -> int:
+    """Return the width, once it and all numbers of rows are possible ones."""
+    width = facts["width"]
+    if type(width) is not int or not 1 <= width <= _WIDEST:
+        raise ValueError("its width is none")
+    most = {"used": most_moments(width), "peaks": MOST_PEAKS, "windows": MOST_HELD}
+    for name, rows in most.items():
+        if type(facts[name]) is not int or not 0 <= facts[name] <= rows:
+            raise ValueError(f"its number of {name} is none")
+    return width
 
 
 def _foreign(facts: dict[str, Any], key: Key, width: int) -> Problem | None:
@@ -149,9 +193,13 @@ def _built(facts: dict[str, Any], arrays: Arrays, key: Key) -> Normal:
     watched, episodes = facts["returns"]
     normal.returns.watched_days, normal.returns.episodes = _number(watched), _number(episodes)
     normal.returns.open = bool(facts["open"])
-    if len(facts["peaks"]) > MOST_PEAKS:
-        raise ValueError("it has too many peaks")
-    normal.returns.peaks = [(_number(at), _number(score)) for at, score in facts["peaks"]]
+    peaks = zip(arrays["peak_at"].tolist(), arrays["peak"].tolist(), strict=True)
+    normal.returns.peaks = list(peaks)
+    normal.spans = [(_number(start), _number(end)) for start, end in facts["spans"]][-MOST_SPANS:]
+    vectors = arrays["held"] * arrays["held_step"][:, None]
+    times = zip(arrays["held_at"].tolist(), arrays["held_hour"].tolist(), strict=True)
+    for vector, (at, hour) in zip(vectors, times, strict=True):
+        normal.held.append(Window(vector, at, hour))
     normal.settle()
     return normal
 

@@ -128,6 +128,7 @@ def live(
             for limit, episodes in month.alerts.items():
                 if found.days >= limit and found.episode not in episodes:
                     episodes.append(found.episode)
+    normal.watch(max((first + days) * DAY_S - last, 0.0))
     return month
 
 
