@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -85,9 +86,45 @@ def test_time_in_which_the_camera_could_not_see_does_not_count() -> None:
     chance = np.random.default_rng(3)
     for number, peak in enumerate(chance.uniform(0, 1, 40)):  # none that counts as less
         at = number * DAY_S / 4
-        whole.watch(DAY_S / 4)
-        half.watch(DAY_S / 8)
+        whole.watch(DAY_S / 4, asked=False)  # the loop is another matter
+        half.watch(DAY_S / 8, asked=False)
         whole.add(peak, at)
         half.add(peak, at)
     for score in (0.8, 1.1):  # what fades, fades with the time watched
         assert half.days(score) == pytest.approx(whole.days(score) / 2, rel=0.01)
+
+
+def declining(seed: int, *, asked: bool) -> float:
+    """Return a month's weekly alerts over those asked for, where all is new first, then less so."""
+    chance, returns, alarms = np.random.default_rng(seed), Returns(), 0
+    for number in range(34 * 3):
+        at = number * DAY_S / 3
+        returns.watch(DAY_S / 3, asked=asked and number >= 12)
+        returns.add(-9.0, at)
+        peak = float(chance.exponential(0.15)) + 1.2 * math.exp(-number / 3 / 15)
+        alarms += returns.days(peak) >= 7 and number >= 12
+        returns.add(peak, at)
+    return alarms / (30 / 7)
+
+
+def test_the_loop_keeps_the_budget_where_everything_is_new_first_and_then_less_so() -> None:
+    open_loop = [declining(seed, asked=False) for seed in range(40)]
+    closed = [declining(seed, asked=True) for seed in range(40)]
+    assert np.mean(closed) > np.mean(open_loop) + 0.1
+    assert 0.7 < np.mean(closed) < 1.3
+    assert np.mean([0.5 <= one <= 2 for one in closed]) > 0.9
+
+
+def test_an_alert_that_was_none_of_normal_takes_nothing_from_the_budget() -> None:
+    chance, returns = np.random.default_rng(5), Returns()
+    for number in range(60):
+        returns.watch(DAY_S / 3)
+        returns.add(float(chance.exponential(0.2)), number * DAY_S / 3)
+    alerts, at = list(returns.alerts), 60 * DAY_S / 3
+    struck = copy.deepcopy(returns)
+    struck.add(5.0, at)
+    struck.add(0.0, at + DAY_S / 3)
+    assert [*alerts, (at, struck.asked_days)] == struck.alerts
+    struck.drop(at, at + 60)
+    assert struck.alerts == alerts
+    assert struck.days(1.0) == pytest.approx(returns.days(1.0), rel=0.2)

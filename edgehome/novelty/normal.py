@@ -136,7 +136,7 @@ class Normal:
         """Count time in which the camera could see, still or not, until `at`."""
         self.totals.watched_days += seconds / 86_400
         if self.totals.watched_days > WARMING_DAYS:
-            self.returns.watch(seconds)
+            self.returns.watch(seconds, asked=self.learnt >= 1)
 
     def step(self, embedding: Vector, at: float, hour: float, motion: float = 0.0) -> Unusual:
         """Take the embedding of a frame with motion, (width,); `hour` is local, 0-24.

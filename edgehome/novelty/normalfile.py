@@ -67,8 +67,9 @@ def encode_normal(normal: Normal) -> bytes:
         "used": used,
         "moments": {name: _finite(getattr(moments, name)) for name in _MOMENTS},
         "totals": {name: getattr(normal.totals, name) for name in _TOTALS},
-        "returns": [returns.watched_days, returns.episodes],
+        "returns": [returns.watched_days, returns.episodes, returns.asked_days],
         "open": returns.open,
+        "alerts": [[round(at, 1), round(asked, 3)] for at, asked in returns.alerts],
         "peaks": len(returns.peaks),
         "spans": [[round(at, 1) for at in span] for span in normal.spans],
         "windows": 0,
@@ -190,11 +191,13 @@ def _built(facts: dict[str, Any], arrays: Arrays, key: Key) -> Normal:
     moments.refresh()
     for name in _TOTALS:
         setattr(normal.totals, name, _number(facts["totals"][name]))
-    watched, episodes = facts["returns"]
-    normal.returns.watched_days, normal.returns.episodes = _number(watched), _number(episodes)
-    normal.returns.open = bool(facts["open"])
+    returns = normal.returns
+    watched, episodes, asked = (_number(value) for value in facts["returns"])
+    returns.watched_days, returns.episodes, returns.asked_days = watched, episodes, asked
+    returns.alerts = [(_number(at), _number(asked)) for at, asked in facts["alerts"]]
+    returns.open = bool(facts["open"])
     peaks = zip(arrays["peak_at"].tolist(), arrays["peak"].tolist(), strict=True)
-    normal.returns.peaks = list(peaks)
+    returns.peaks = list(peaks)
     normal.spans = [(_number(start), _number(end)) for start, end in facts["spans"]][-MOST_SPANS:]
     vectors = arrays["held"] * arrays["held_step"][:, None]
     times = zip(arrays["held_at"].tolist(), arrays["held_hour"].tolist(), strict=True)

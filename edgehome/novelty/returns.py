@@ -12,6 +12,10 @@ No peak counts as more than the highest of the last week and one and a half such
 once a month. So what is strange raises the threshold by a step, however strange it was, and not
 again while it is not higher (as in adaptive conformal inference, Gibbs and Candes 2021).
 
+A loop keeps the budget where peaks are no like episodes, as in the first weeks, when all is new and
+then less so: what a rule of once a week got in the last weeks against what it asked for makes all
+return periods longer or shorter, twofold at most.
+
 Longer is told in episodes, and these in days of watching, still or not, fading with a half-life
 of weeks: an absence makes nothing unusual, nor does a clock that is put right.
 """
@@ -27,13 +31,18 @@ DAY_S = 86_400.0
 EPISODE_S = 6 * 3600.0
 LONGEST_DAYS = 1000.0
 MOST_PEAKS = 600
+MOST_ALERTS = 150
 _LEAST = 4
 _LOOKED_BACK = 0.5
-_CAPPED_DAYS = 7.0
+_ALERT_DAYS = 7.0
 _CAPPED_SCALES = 1.5
 _MOST_STEP = 0.25
 """Of the threshold, in logarithms of distances: few peaks may mistake the scale."""
 _SCALE_DAYS = 28.0
+_LOOP_DAYS = 28.0
+_LOOP_PRIOR = 2.0
+"""Alerts, asked for and got, to begin with."""
+_LOOP_MOST = 2.0
 _SHARE = 0.25
 _MOST_TAIL = 40
 _LEAST_TAIL = 4
@@ -53,6 +62,10 @@ class Returns:
         """Beginning of the episode, and the highest score in it; the last may still grow."""
         self.open = True
         """Whether the last episode may go on."""
+        self.asked_days = 0.0
+        """Watched since return periods are given."""
+        self.alerts: list[tuple[float, float]] = []
+        """Episodes of the last weeks rarer than once a week: beginning, and `asked_days` then."""
         self._tail: _Tail | None = None
 
     @property
@@ -60,9 +73,10 @@ class Returns:
         """Return when the running episode began; 0 before the first."""
         return self.peaks[-1][0] if self.peaks else 0.0
 
-    def watch(self, seconds: float) -> None:
-        """Count time in which the camera could see."""
+    def watch(self, seconds: float, *, asked: bool = True) -> None:
+        """Count time in which the camera could see, and whether return periods were given."""
         days = seconds / DAY_S
+        self.asked_days += days * asked
         kept = 0.5 ** (days / HALF_LIFE_DAYS)
         self.watched_days = self.watched_days * kept + days
         self.episodes *= kept
@@ -86,6 +100,8 @@ class Returns:
             self.open = self.open and left[-1:] == self.peaks[-1:]
             self.episodes *= len(left) / len(self.peaks)
             self.peaks, self._tail = left, None
+            kept = {at for at, _ in left}
+            self.alerts = [alert for alert in self.alerts if alert[0] in kept]
 
     def days(self, score: float) -> float:
         """Return once in how many days a score is reached, at most LONGEST_DAYS.
@@ -101,29 +117,40 @@ class Returns:
             return None
         if self._tail is None:
             scores = [score for _, score in self.peaks[:past]]
-            self._tail = _Tail(scores, self.watched_days / max(self.episodes - self.open, 1.0))
+            spacing = self.watched_days / max(self.episodes - self.open, 1.0)
+            weeks = max(_LEAST, round(_SCALE_DAYS / spacing))
+            self._tail = _Tail(scores, spacing * self._loop(), _scale(scores[-weeks:]))
         return self._tail
 
+    def _loop(self) -> float:
+        """Return by how much longer return periods are for the alerts that are missing."""
+        self.alerts = [alert for alert in self.alerts if self.asked_days - alert[1] < _LOOP_DAYS]
+        wished = min(self.asked_days, _LOOP_DAYS) / _ALERT_DAYS
+        longer = (wished + _LOOP_PRIOR) / (len(self.alerts) + _LOOP_PRIOR)
+        return min(max(longer, 1 / _LOOP_MOST), _LOOP_MOST)
+
     def _close(self) -> None:
-        tail = self._past()
-        if tail is not None:
-            at, score = self.peaks[-1]
-            step = min(_CAPPED_SCALES * tail.scale, _MOST_STEP)
-            self.peaks[-1] = (at, min(score, tail.level(_CAPPED_DAYS) + step))
+        """End the running episode."""
+        tail, (at, score) = self._past(), self.peaks[-1]
+        if tail is None:
+            return
+        level = tail.level(_ALERT_DAYS)
+        if self.asked_days and score >= level:
+            self.alerts = [*self.alerts, (at, self.asked_days)][-MOST_ALERTS:]
+        self.peaks[-1] = (at, min(score, level + min(_CAPPED_SCALES * tail.scale, _MOST_STEP)))
 
 
 class _Tail:
     """What the past peaks say of a score: `days` and `level` are inverse to each other."""
 
-    def __init__(self, peaks: Sequence[float], spacing: float) -> None:
+    def __init__(self, peaks: Sequence[float], spacing: float, scale: float) -> None:
         """Take past peaks, the newest last; `spacing` is from one to the next, in days."""
-        self._spacing = spacing
+        self._spacing, self.scale = spacing, scale
         back = max(1, int(len(peaks) * _LOOKED_BACK))
         self._levels = [min(peaks[-_QUIET:])]
         """The highest of the last n peaks, by n; at 0 what any episode reaches."""
         for number in range(1, back + 1):
             self._levels.append(max(self._levels[-1], peaks[-number]))
-        self.scale = _scale(peaks[-max(_LEAST, round(_SCALE_DAYS / spacing)) :])
 
     def days(self, score: float) -> float:
         """Return once in how many days a score is reached."""
