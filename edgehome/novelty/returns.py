@@ -12,9 +12,9 @@ No peak counts as more than the highest of the last week and one and a half such
 once a month. So what is strange raises the threshold by a step, however strange it was, and not
 again while it is not higher (as in adaptive conformal inference, Gibbs and Candes 2021).
 
-A loop keeps the budget where peaks are no like episodes, as in the first weeks, when all is new and
-then less so: what a rule of once a week got in the last weeks against what it asked for makes all
-return periods longer or shorter, twofold at most.
+A loop keeps the budget where episodes are not alike, as in the first weeks, when all is new and
+then less so: what a rule of once a week got in the last weeks against what it asked for makes
+return periods longer or shorter, twofold at most, but none of a day or less.
 
 Longer is told in episodes, and these in days of watching, still or not, fading with a half-life
 of weeks: an absence makes nothing unusual, nor does a clock that is put right.
@@ -119,7 +119,7 @@ class Returns:
             scores = [score for _, score in self.peaks[:past]]
             spacing = self.watched_days / max(self.episodes - self.open, 1.0)
             weeks = max(_LEAST, round(_SCALE_DAYS / spacing))
-            self._tail = _Tail(scores, spacing * self._loop(), _scale(scores[-weeks:]))
+            self._tail = _Tail(scores, spacing, _scale(scores[-weeks:]), self._loop())
         return self._tail
 
     def _loop(self) -> float:
@@ -143,9 +143,9 @@ class Returns:
 class _Tail:
     """What the past peaks say of a score: `days` and `level` are inverse to each other."""
 
-    def __init__(self, peaks: Sequence[float], spacing: float, scale: float) -> None:
+    def __init__(self, peaks: Sequence[float], spacing: float, scale: float, longer: float) -> None:
         """Take past peaks, the newest last; `spacing` is from one to the next, in days."""
-        self._spacing, self.scale = spacing, scale
+        self._spacing, self.scale, self._longer = spacing, scale, longer
         back = max(1, int(len(peaks) * _LOOKED_BACK))
         self._levels = [min(peaks[-_QUIET:])]
         """The highest of the last n peaks, by n; at 0 what any episode reaches."""
@@ -154,23 +154,41 @@ class _Tail:
 
     def days(self, score: float) -> float:
         """Return once in how many days a score is reached."""
+        return min(_bent(self._straight_days(score), self._longer), LONGEST_DAYS)
+
+    def level(self, days: float) -> float:
+        """Return the score that is reached once in so many days."""
+        place = max(_straight(days, self._longer) / self._spacing - 1, 0.0)
+        levels = self._levels
+        if place >= len(levels) - 1:
+            return levels[-1] + self.scale * math.log((place + 1) / len(levels))
+        below = int(place)
+        return levels[below] + (place - below) * (levels[below + 1] - levels[below])
+
+    def _straight_days(self, score: float) -> float:
         levels, below = self._levels, bisect_right(self._levels, score)
         if below == 0:
             return self._spacing / 2
         over = score - levels[below - 1]
         if below < len(levels):
             return (below + over / (levels[below] - levels[below - 1])) * self._spacing
-        most = LONGEST_DAYS / (below * self._spacing)
-        longer = math.exp(min(over / self.scale, math.log(max(most, 1.0))))
-        return min(below * self._spacing * longer, LONGEST_DAYS)
+        most = math.log(max(LONGEST_DAYS * _LOOP_MOST / (below * self._spacing), 1.0))
+        return below * self._spacing * math.exp(min(over / self.scale, most))
 
-    def level(self, days: float) -> float:
-        """Return the score that is reached once in so many days."""
-        levels, place = self._levels, max(days / self._spacing - 1, 0.0)
-        if place >= len(levels) - 1:
-            return levels[-1] + self.scale * math.log((place + 1) / len(levels))
-        below = int(place)
-        return levels[below] + (place - below) * (levels[below + 1] - levels[below])
+
+def _bent(days: float, longer: float) -> float:
+    """Return days as the loop has them: up to one as they are, from a week on `longer`."""
+    knee = _ALERT_DAYS / longer
+    if days <= 1 or days >= knee:
+        return days if days <= 1 else days * longer
+    return float(days ** (math.log(_ALERT_DAYS) / math.log(knee)))
+
+
+def _straight(days: float, longer: float) -> float:
+    """Return the days that `_bent` makes these of."""
+    if days <= 1 or days >= _ALERT_DAYS:
+        return days if days <= 1 else days / longer
+    return float(days ** (math.log(_ALERT_DAYS / longer) / math.log(_ALERT_DAYS)))
 
 
 def _scale(peaks: Sequence[float]) -> float:
