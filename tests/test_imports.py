@@ -163,7 +163,10 @@ ALLOWED = {
     "edgehome.pupil": {
         "edgehome.types", "edgehome.messages", "edgehome.orders", "edgehome.taken",
         "edgehome.recollection", "edgehome.heads.head", "edgehome.recognizer.recognizer",
+        "edgehome.recognizer.corrections",
     },
+    "edgehome.corrections": {"edgehome.types", "edgehome.config", "edgehome.lessonstore"},
+    "edgehome.lessonasked": {"edgehome.types", "edgehome.lessontraining", "edgehome.taken"},
     "edgehome.lessonproblems": {"edgehome.types"},
     "edgehome.lessonstore": {
         "edgehome.types", "edgehome.statefile", "edgehome.teaching.words",
