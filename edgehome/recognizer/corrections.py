@@ -32,6 +32,8 @@ DEPTH = 6.0
 """Logits that a correction takes away at most: what is seen more clearly fires all the same."""
 WIDTH = 0.5
 """Squared width of the kernel, in squared distances of the moment from the general mean."""
+_FAR = math.exp(-1 / WIDTH)
+"""The kernel between two scenes that have nothing in common but the general mean."""
 _CERTAIN = 1e-6
 
 
@@ -146,7 +148,8 @@ def likeness(
     """Return how much something seen, (width,), is like the nearest moment, 0-1."""
     away = moments - seen
     distances = np.einsum("ij,ij->i", away, away)
-    return float(np.exp(-distances / (2 * WIDTH * squares)).max(initial=0.0))
+    kernel = float(np.exp(-distances / (2 * WIDTH * squares)).max(initial=0.0))
+    return max(kernel - _FAR, 0.0) / (1 - _FAR)
 
 
 def _squares(moments: NDArray[np.float32]) -> NDArray[np.float32]:
