@@ -91,8 +91,15 @@ ALLOWED = {
         "edgehome.orders", "edgehome.process", "edgehome.recognizer.delegate",
         "edgehome.recognizer.edgetpu",
     },
-    "edgehome.messages": {"edgehome.types", "edgehome.budget", "edgehome.taken"},
-    "edgehome.orders": {"edgehome.types", "edgehome.budget", "edgehome.messages"},
+    "edgehome.messages": {
+        "edgehome.types", "edgehome.budget", "edgehome.taken", "edgehome.fields",
+        "edgehome.normality",
+    },
+    "edgehome.fields": {"edgehome.types"},
+    "edgehome.normality": {"edgehome.types", "edgehome.fields"},
+    "edgehome.orders": {
+        "edgehome.types", "edgehome.budget", "edgehome.messages", "edgehome.normality",
+    },
     "edgehome.boards": set(),
     "edgehome.privacy": {"edgehome.types", "edgehome.camera"},
     "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
@@ -163,6 +170,18 @@ ALLOWED = {
     "edgehome.pupil": {
         "edgehome.types", "edgehome.messages", "edgehome.orders", "edgehome.taken",
         "edgehome.recollection", "edgehome.heads.head", "edgehome.recognizer.recognizer",
+    },
+    "edgehome.noticing": {
+        "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.novelty",
+        "edgehome.recognizer.recognizer", "edgehome.gate.tamper",
+    },
+    "edgehome.normalkeeper": {
+        "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.errands",
+        "edgehome.statefile",
+    },
+    "edgehome.learning": {
+        "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.normalkeeper",
+        "edgehome.lessons", "edgehome.taken",
     },
     "edgehome.lessonproblems": {"edgehome.types"},
     "edgehome.lessonstore": {
