@@ -68,10 +68,10 @@ class Noticing:
         embedding = self._recognizer.embedding
         if self._kept is None or embedding is None or not len(embedding):
             return scores
-        normal = self._normal or self._begin(len(embedding), scores.time_s)
         elapsed_s, self._before_s = self._elapsed_s(scores.time_s), scores.time_s
         if self._blind(scores, elapsed_s):
             return scores
+        normal = self._normal or self._begin(len(embedding), scores.time_s)
         self._learning = True
         normal.watch(elapsed_s)
         if not scores.still:
