@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from edgehome.heads.names import heads_beside, thresholds_beside
 from edgehome.recognizer.manifest import read_manifest
@@ -12,6 +13,8 @@ from edgehome.types import ModelError
 
 TAUGHT = "taught"
 """The folder of taught activities in the state folder."""
+CORRECTION = "correction"
+"""In a file that corrects a label of the model's own, and so brings none."""
 LARGEST_BYTES = 4_000_000
 """Of the file of one."""
 
@@ -41,18 +44,25 @@ def taught_in(state: Path) -> Mapping[str, float | None] | None:
         return {}
     except OSError:
         return None
-    return {path.stem: _threshold(path) for path in files}
+    read = {path.stem: _read(path) for path in files}
+    return {name: _threshold(fields) for name, fields in read.items() if CORRECTION not in fields}
 
 
-def _threshold(path: Path) -> float | None:
-    """Return the probability from which a taught activity is there."""
+def _read(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
-            threshold = json.loads(file.read(LARGEST_BYTES)).get("threshold")
-    except (OSError, ValueError, AttributeError, RecursionError):
+            fields = json.loads(file.read(LARGEST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _threshold(fields: Mapping[str, Any]) -> float | None:
+    """Return the probability from which a taught activity is there."""
+    threshold = fields.get("threshold")
+    if not isinstance(threshold, int | float) or isinstance(threshold, bool):
         return None
-    known = type(threshold) in {int, float} and 0 < threshold <= 1
-    return float(threshold) if known else None
+    return float(threshold) if 0 < threshold <= 1 else None
 
 
 def thresholds_of(model: Path) -> dict[str, float]:

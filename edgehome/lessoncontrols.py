@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 
-from edgehome.config.conditions import ActivityCondition, walk
+from edgehome.corrections import levels_of
 from edgehome.homeassistant import Command, NameLesson, NotSuspicious, ShowLesson, Taught
 from edgehome.learning import Learning
 from edgehome.lessonstore import lesson_name
@@ -96,14 +96,8 @@ class LessonControls:
         if alert is None:  # a reload took it since
             return
         logger.info("alert of %s: not suspicious, by Home Assistant", alert.rule)
-        labels = {
-            label
-            for rule in self._node.config.rules
-            if rule.name == alert.rule
-            for condition in walk(rule.when)
-            if isinstance(condition, ActivityCondition)
-            for label in condition.activity.labels
-        }
         self._learning.normal.judged_normal(alert)
-        if labels:  # a rule on the unusual alone watches none
-            self._lessons.judge(alert, sorted(labels), normal=True)
+        rules = [rule for rule in self._node.config.rules if rule.name == alert.rule]
+        levels = levels_of(rules[0]) if rules else {}
+        if levels:  # a rule on the unusual alone watches none
+            self._lessons.judge(alert, levels)

@@ -11,15 +11,17 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from edgehome import lessonrequests, lessontraining
+from edgehome.corrections import correctable, too_clear
 from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
+from edgehome.lessonasked import Asked, Judged, Told, Waiting
 from edgehome.lessonproblems import NOBODY, not_taught, nothing_seen, resting
 from edgehome.lessonstore import Kept, LessonStatus, LessonStore
-from edgehome.lessontraining import Change, Learnt, Model
+from edgehome.lessontraining import Learnt, Model
 from edgehome.messages import Ready
 from edgehome.orders import Take, encode_heads, encode_take
 from edgehome.taken import Taken
@@ -31,6 +33,8 @@ SHORTEST_S, LONGEST_S = 1.0, 60.0
 """Of an example."""
 BEFORE_S = 3.0
 """An alert's window begins so long before its rule began to wait: a head looks back."""
+AFTER_S = 5.0
+"""What raised an alert of what came with the model goes on after it for so long."""
 SPREAD = 10
 """Moments of which nobody said anything that come along with what was shown, as normal."""
 APART_S = 30.0
@@ -44,26 +48,6 @@ DAY_S = 86_400.0
 logger = logging.getLogger(__name__)
 
 Report = Callable[[str, Problem | None], None]
-Told = Callable[[Problem | None], None]
-
-
-@dataclass(slots=True)
-class _Asked:
-    """What the worker was asked for, and what for."""
-
-    name: str
-    shows: bool
-    source: str
-    span: tuple[float, float]
-    then: Told
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Changes to a lesson that wait for their turn, and who is told of them."""
-
-    changes: list[Change] = field(default_factory=list)
-    then: list[Told] = field(default_factory=list)
 
 
 class Lessons:
@@ -86,8 +70,8 @@ class Lessons:
         self._model: Model | None = None
         self._kept: dict[str, Kept] = {}
         self.known = False  # whether the files were read
-        self._asked: dict[str, _Asked] = {}
-        self._waiting: dict[str, _Waiting] = {}
+        self._asked: dict[str, Asked] = {}
+        self._waiting: dict[str, Waiting] = {}
         self._busy = False
         self._marked: deque[tuple[float, float]] = deque(maxlen=MARKED)
         self._problems: dict[str, Problem | None] = {}
@@ -127,18 +111,29 @@ class Lessons:
         span = (now - min(max(seconds, SHORTEST_S), LONGEST_S), now)
         self._ask(name, span, shows=shows, source=source)
 
-    def judge(self, alert: Alert, labels: Collection[str] = (), *, normal: bool = True) -> None:
+    def judge(
+        self, alert: Alert, levels: Mapping[str, float] | None = None, *, normal: bool = True
+    ) -> None:
         """Take an alert's window as normal, or as the activity after all.
 
-        `labels` are those of the activity that the alert's rule watches.
+        `levels` are the labels that the alert's rule watches, and what each is to stay below: one
+        that came with the model is corrected.
         """
-        taught = [name for name in (alert.label, *labels) if name in self._kept]
-        if not taught:
+        levels = levels or {}
+        kept = {name for name, one in self._kept.items() if not one.corrects}
+        taught = [name for name in (alert.label, *levels) if name in kept]
+        own = self._model.own if self._model else frozenset(levels)
+        corrected = correctable(levels, own, kept) if normal else {}
+        if not taught and not corrected:
             self._problem(alert.label, not_taught(alert.label))
         until = alert.at.timestamp()
         since = max((alert.since or alert.at).timestamp() - BEFORE_S, until - LONGEST_S)
         for name in dict.fromkeys(taught):
             self._ask(name, (since, until), shows=not normal, source="feedback")
+        until = max(until, min(until + AFTER_S, self._clock()))
+        for name, (label, level) in corrected.items():
+            judged = Judged(label, level, too_clear(label, alert.score, level))
+            self._ask(name, (since, until), shows=False, source="feedback", judged=judged)
 
     def leave_out(self, alert: Alert) -> None:
         """Take nothing near an alert for normal by itself."""
@@ -160,10 +155,11 @@ class Lessons:
 
     def ready(self, ready: Ready) -> bool:
         """Note what the worker runs with; return whether it says so again, with taught labels."""
-        taught = [name for name in self._kept if name in ready.labels]
+        names = {name for name, one in self._kept.items() if not one.corrects}
+        taught = [name for name in names if name in ready.labels]
         looked_s = self._model.moving_s_a_day if self._model else lessontraining.MOVING_S_A_DAY
         again = self._model is not None and bool(taught)
-        own = frozenset(ready.labels) - self._kept.keys()
+        own = frozenset(ready.labels) - names
         self._model = Model(ready.embedding, ready.rate, looked_s, own)
         return not again and self._give()
 
@@ -179,10 +175,8 @@ class Lessons:
         if taken.watched_s >= MEASURED_S:
             moving_s = max(taken.looked_s / taken.watched_s * DAY_S, 60.0)
             self._model = replace(self._model, moving_s_a_day=moving_s)
-        waiting = self._waiting.setdefault(asked.name, _Waiting())
-        waiting.changes.append(
-            lessontraining.shown(taken, asked.span[1], shows=asked.shows, source=asked.source)
-        )
+        waiting = self._waiting.setdefault(asked.name, Waiting())
+        waiting.changes.append(asked.change(taken))
         waiting.then.append(asked.then)
         self._learn()
 
@@ -202,16 +196,17 @@ class Lessons:
         shows: bool,
         source: str,
         then: Told = lambda _: None,
+        judged: Judged | None = None,
     ) -> None:
         """Ask the worker what it remembers of a time, for a lesson."""
         identity = uuid.uuid4().hex
         self._marked.append((span[0] - APART_S, span[1] + APART_S))
-        take = Take(identity, *span, SPREAD, tuple(self._marked))
+        take = Take(identity, *span, 0 if judged else SPREAD, tuple(self._marked))
         if self._model is None or not self._tell([encode_take(take)]):
             self._problem(name, NOBODY)
             then(NOBODY)
             return
-        self._asked[identity] = _Asked(name, shows, source, span, then)
+        self._asked[identity] = Asked(name, shows, source, span, then, judged)
 
     def _learn(self) -> None:
         """Have the changes of one lesson learnt, one lesson at a time."""

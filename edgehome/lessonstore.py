@@ -32,6 +32,8 @@ MOST_LESSONS = 16
 LONGEST_NAME = 40
 _NAME = re.compile(r"[a-z0-9][a-z0-9 _-]{0,39}")
 _GENERALS = Path(__file__).parent / "teaching"
+CORRECTION = "correction"
+"""In the file of one (edgehome.teaching.correction)."""
 _SAYS = "Taught at home: "
 
 
@@ -58,7 +60,12 @@ class Kept:
     embedding: str
     """The space of embeddings that it was taught in."""
     head: Mapping[str, Any] | None
-    """As a head's file has it; None while it is too early."""
+    """As a head's file has it, or a correction's; None while it is too early."""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether it lowers a label that came with the model, in place of being one."""
+        return self.head is not None and CORRECTION in self.head
 
 
 def lesson_name(text: str) -> str:
@@ -191,6 +198,7 @@ def _kept(data: bytes, name: str) -> Kept:
         return Kept(LessonStatus(name, version, yes, "", missing), lesson["embedding"], None)
     if fields["name"] != name or fields["embedding"] != lesson["embedding"]:
         raise ValueError("its head is of another lesson")
+    yes = len(shown) if CORRECTION in fields else yes
     says = str(fields["card"]["description"]).removeprefix(_SAYS)
     return Kept(LessonStatus(name, version, yes, says, ""), lesson["embedding"], fields)
 

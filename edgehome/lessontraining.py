@@ -68,7 +68,7 @@ def change(
 
     Waits for the child and the disk.
     """
-    if name in model.own:
+    if name in model.own and not all("level" in one for one in changes):
         return Learnt(None, taken_name(name), settled=False)
     try:
         with store.locked():
@@ -180,6 +180,18 @@ def shown(taken: Taken, span_end: float, *, shows: bool, source: str) -> Change:
         for piece in taken.pieces[1:]
     ]  # fmt: skip
     return {"did": "add", "at": at, "examples": [asked, *others], "most": MOST_UNMARKED}
+
+
+def judged(
+    taken: Taken, span_end: float, label: str, level: float, clear: Problem | None
+) -> Change:
+    """Return the window of an alert that was not suspicious, to stay below a level.
+
+    `clear` is told where it cannot.
+    """
+    change = shown(taken, span_end, shows=False, source="feedback")
+    told = [clear.code, clear.message, clear.remedy] if clear else None
+    return {**change, "label": label, "level": level, "clear": told}
 
 
 def _told_at(at: float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgehome.heads.head import Head, head_of
 from edgehome.messages import Message, Ready
 from edgehome.orders import Take, TaughtHeads
+from edgehome.recognizer.corrections import KEY, Correction, Corrections, correction_of
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.recollection import Recollection
 from edgehome.taken import Piece, Taken
@@ -21,6 +22,12 @@ MOST_HEADS = 64
 """Taken at most: a supervisor keeps fewer."""
 
 logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Recent = Sequence[NDArray[np.float32]]
 
 
 class Pupil:
@@ -77,9 +84,13 @@ class Pupil:
     def _take_over(self) -> None:
         """Use the heads that came, and tell which labels there are now."""
         heads: list[Head] = []
+        corrections: list[Correction] = []
         problem: Problem | None = None
         for fields in self._coming:
             try:
+                if isinstance(fields, dict) and KEY in fields:
+                    corrections.append(correction_of(fields))
+                    continue
                 head = head_of(fields, "of a taught activity")
             except ModelError as error:
                 problem = problem or error.problem
@@ -90,6 +101,7 @@ class Pupil:
         frames = round(LONGEST_S * self.rate)
         recent = list(self._remembered.recent(frames)) if self._remembered else []
         problem = self._recognizer.set_taught(heads, recent) or problem
+        self._correct(corrections, recent)
         if problem:
             logger.warning("%s", problem)
         self._send(
@@ -101,3 +113,9 @@ class Pupil:
                 measured=None,
             )
         )
+
+    def _correct(self, wanted: Sequence[Correction], recent: Recent) -> None:
+        """Use the corrections of this model's space from the next frame on."""
+        fitting = [one for one in wanted if one.embedding == self._ready.embedding]
+        labels = self._recognizer.labels
+        self._recognizer.corrections = Corrections(fitting, labels, rate=self.rate, recent=recent)

@@ -271,7 +271,11 @@ def test_not_suspicious_is_about_the_last_alert_and_refused_without_one(tmp_path
     assert home.controls.refused(NotSuspicious()) == "there was no alert"
     (alert,) = home.show(1, 0.9)
     home.ask(NotSuspicious())
-    assert [p.code for p in problems if p] == ["lesson_unknown"], "slap came with the model"
+    assert [p.code for p in problems if p] == ["lesson_unseen"], "nobody watches, and that is told"
+    sent = woken(home)
+    home.ask(NotSuspicious())
+    (asked,) = sent
+    assert asked["take"]["until"] >= alert.at.timestamp(), "slap came with the model: corrected"
     assert home.node.last_alert() is alert
 
 

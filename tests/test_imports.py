@@ -170,6 +170,7 @@ ALLOWED = {
     "edgehome.pupil": {
         "edgehome.types", "edgehome.messages", "edgehome.orders", "edgehome.taken",
         "edgehome.recollection", "edgehome.heads.head", "edgehome.recognizer.recognizer",
+        "edgehome.recognizer.corrections",
     },
     "edgehome.noticing": {
         "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.novelty",
@@ -183,6 +184,8 @@ ALLOWED = {
         "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.normalkeeper",
         "edgehome.lessons", "edgehome.taken",
     },
+    "edgehome.corrections": {"edgehome.types", "edgehome.config", "edgehome.lessonstore"},
+    "edgehome.lessonasked": {"edgehome.types", "edgehome.lessontraining", "edgehome.taken"},
     "edgehome.lessonproblems": {"edgehome.types"},
     "edgehome.lessonstore": {
         "edgehome.types", "edgehome.statefile", "edgehome.teaching.words",

@@ -162,14 +162,14 @@ def test_feedback_takes_the_window_of_an_alert_for_a_taught_activity_alone(home:
     at = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)
     since = datetime(2026, 11, 23, 10, 0, 20, tzinfo=UTC)
     alert = Alert("1", at, "Rule", "party", Severity.INFO, "x", 0.5, since=since)
-    home.lessons.judge(alert, ("dance", "fall"))
+    home.lessons.judge(alert, {"dance": 0.5})
     take = home.takes()[-1]
     assert (take.since, take.until) == (since.timestamp() - 3.0, at.timestamp())
     home.answer(take)
     home.until(lambda: version(home) == 2)
     assert home.lessons.told()[0].shown == 1
-    home.lessons.judge(replace(alert, label="fall"))
-    problem = home.problems["lesson fall"]
+    home.lessons.judge(replace(alert, label="stranger"))
+    problem = home.problems["lesson stranger"]
     assert problem
     assert problem.code == "lesson_unknown"
 

@@ -229,6 +229,26 @@ def test_an_alert_s_time_is_not_learnt_until_it_is_judged_and_outlives_a_restart
     assert judged.totals.windows >= normal.totals.windows + 5
 
 
+def test_what_was_judged_to_be_normal_is_unusual_no_more_and_what_was_not_still_is(
+    learnt: bytes,
+) -> None:
+    found = {}
+    for verdict in Verdict:
+        place = Place(learnt)
+        place.time_s = 5 * DAY_S + 10
+        at = (BEGIN + timedelta(seconds=place.time_s)).timestamp()
+        assert max(scores.unusual for scores in place.happen(strange(), 12)) > 7
+        place.noticing.obey(JudgedSpan(at - 1, at + 14, Verdict.OPEN))
+        for _ in range(100):
+            place.see(place.acts[0])
+            place.time_s += 5
+        place.noticing.obey(JudgedSpan(at - 1, at + 14, verdict))
+        place.time_s += DAY_S
+        found[verdict] = max(scores.unusual for scores in place.happen(strange(), 12))
+    assert found[Verdict.NORMAL] < 1
+    assert found[Verdict.OPEN] > 7
+
+
 def test_a_worker_that_is_ended_while_it_learns_tells_nothing_half_done() -> None:
     place = Place()
     place.see(place.acts[0])

@@ -12,6 +12,7 @@ from edgehome.heads.head import Head, read_head
 from edgehome.heads.names import head_files
 from edgehome.recognizer.classifier import Classifier, sigmoid, softmax
 from edgehome.recognizer.compiled import Interface, read_interface
+from edgehome.recognizer.corrections import Corrections
 from edgehome.recognizer.delegate import probe
 from edgehome.recognizer.edgetpu import (
     FILE,
@@ -90,8 +91,8 @@ class Recognizer:
         self._shorter_s = tuple(shorter_s)
         self._size = ensemble
         self._time_s: float | None = None  # of the last frame
-        self._turn = 0
-        self._seen = 0
+        self._turn = self._seen = 0
+        self.corrections = Corrections((), (), rate=1.0)
         self.taught: tuple[str, ...] = ()
         """Labels of the heads that were taught at home, the last of `labels`."""
 
@@ -147,7 +148,8 @@ class Recognizer:
                 raise
             raise edgetpu_error(LOST, str(error)) from error
         self._turn = (self._turn + 1) % self._size
-        return _probabilities([logits for logits in self._logits if logits])
+        seen = _probabilities([logits for logits in self._logits if logits])
+        return self.corrections.lower(seen, self.embedding)
 
     def rest(self, frame: Frame) -> bool:
         """Let a frame pass that shows what the last ones did; the next one follows without a gap.
@@ -169,6 +171,7 @@ class Recognizer:
         """
         for member in self._members:
             member.set_rate(rate / self._size)
+        self.corrections.set_rate(rate)
         self.reset()
 
     def set_taught(
@@ -200,6 +203,7 @@ class Recognizer:
         """Forget every frame, as if just opened."""
         for member in self._members:
             member.clear()
+        self.corrections.clear()
         self._logits: list[list[NDArray[np.float32]]] = [[] for _ in self._members]
         self._turn = self._seen = 0
         self._time_s = None

@@ -7,7 +7,9 @@
     {"file": "base64" or null, "problem": [code, message, remedy] or null}
 
 A change is {"did": "add", "at": ..., "examples": [...]}, {"did": "undo"} or
-{"did": "import", "file": "base64"}. Without a file in the answer nothing of the lesson is left.
+{"did": "import", "file": "base64"}. An `add` with "label" and "level" is an alert's window that
+was judged as not suspicious: the file is then a correction's (edgehome.teaching.correction).
+Without a file in the answer nothing of the lesson is left.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgehome.teaching.correction import asked_of, encode_correction, refused
 from edgehome.teaching.general import General, shipped_general
 from edgehome.teaching.lesson import Example, Lesson, example_of
 from edgehome.teaching.lessonfile import decode_lesson, encode_lesson
@@ -59,9 +62,24 @@ def learn(job: Mapping[str, Any]) -> dict[str, Any]:
         return {"file": job["file"], "problem": _told(problem)}
     if not lesson.steps:
         return {"file": None, "problem": _told(problem)}
+    if asked := asked_of(data, job["changes"]):
+        return _corrected(lesson, asked, problem, job)
     taught = teach(lesson, _general(lesson.embedding), Wish(moving_s_a_day=job["moving_s_a_day"]))
     file = base64.b64encode(encode_lesson(lesson, taught.head)).decode()
     return {"file": file, "problem": _told(problem)}
+
+
+def _corrected(
+    lesson: Lesson, asked: Mapping[str, Any], problem: Problem | None, job: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the answer where alerts of a label that came with the model were judged."""
+    general = _general(lesson.embedding)
+    no = refused(lesson, general, asked["label"])
+    if no or general is None:
+        return {"file": job["file"], "problem": _told(no)}
+    clear = [change["clear"] for change in job["changes"] if change.get("clear")]
+    file = base64.b64encode(encode_correction(lesson, general, asked)).decode()
+    return {"file": file, "problem": _told(problem) or next(iter(clear), None)}
 
 
 def _changed(lesson: Lesson, change: Mapping[str, Any], job: Mapping[str, Any]) -> Lesson | Problem:
