@@ -123,6 +123,7 @@ class Lessons:
         kept = {name for name, one in self._kept.items() if not one.corrects}
         taught = [name for name in (alert.label, *levels) if name in kept]
         own = self._model.own if self._model else frozenset(levels)
+        own = own if self._model is None or self._model.embedding else frozenset()
         corrected = correctable(levels, own, kept) if normal else {}
         if not taught and not corrected:
             self._problem(alert.label, not_taught(alert.label))

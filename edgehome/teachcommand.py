@@ -144,12 +144,16 @@ def _model(config: Path) -> Model:
 
 
 def _path(config: Path) -> Path:
-    """Return the configured model, or the default's where there is no configuration yet."""
-    from edgehome.config.types import Config
-    from edgehome.configfile import check
+    """Return the configured model, or the default's where there is no configuration yet.
 
-    read, _ = check(config) if config.exists() else (None, [])
-    return (read or Config()).recognizer.model
+    A rule may be there before what it watches was taught. Raises ConfigInvalidError.
+    """
+    from edgehome.config.types import Config
+    from edgehome.configfile import required
+
+    if not config.exists():
+        return Config().recognizer.model
+    return required(config, labels=lambda _model: None).recognizer.model
 
 
 def _from_clips(
@@ -158,10 +162,11 @@ def _from_clips(
     """Watch clips, and learn of them as one change."""
     from edgehome import lessontraining
     from edgehome.cliplessons import examples_of
+    from edgehome.lessonproblems import taken_name
 
     model = _model(config)
     if name in model.own:
-        return lessontraining.change(store, name, [], model)
+        raise _error(taken_name(name))
     examples = examples_of(_path(config), parts, progress=_progress)
     at = datetime.now().astimezone().isoformat(timespec="seconds")
     change = {"did": "add", "at": at, "examples": examples}

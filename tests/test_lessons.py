@@ -75,6 +75,23 @@ def test_a_rule_on_a_taught_activity_fires_as_soon_as_it_was_taught(
     wait_for(lambda: "unknown_label" not in problems(listener), SLOW_S, "it sees again")
 
 
+def test_a_rule_may_be_written_before_its_activity_is_taught(
+    daemon: Daemon, examples: list[str]
+) -> None:
+    """The model is the configured one all the same; another mistake in the file is told."""
+    daemon.config["rules"] = [{"name": "Wrestling", "when": "wrestle"}]
+    daemon.config["recognizer"]["model"] = os.path.relpath(
+        daemon.config["recognizer"]["model"], daemon.folder
+    )
+    daemon.write()
+    taught = teach(daemon, "wrestle", *examples)
+    assert taught.returncode == 0, taught.stderr
+    daemon.file.write_text(daemon.file.read_text().replace("when:", "wen:"))
+    refused = teach(daemon, "wrestle", *examples)
+    assert refused.returncode == 78, refused.stderr
+    assert "wen" in refused.stderr
+
+
 def test_a_running_node_learns_of_the_seconds_that_it_remembers(
     daemon: Daemon, listener: Listener
 ) -> None:

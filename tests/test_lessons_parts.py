@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,33 @@ def test_feedback_takes_the_window_of_an_alert_for_a_taught_activity_alone(home:
     assert home.lessons.told()[0].shown == 1
     home.lessons.judge(replace(alert, label="stranger"))
     problem = home.problems["lesson stranger"]
+    assert problem
+    assert problem.code == "lesson_unknown"
+
+
+def test_feedback_on_what_came_with_the_model_corrects_it_and_is_undone(home: Home) -> None:
+    """The worker gets the correction; a model without embedding is told that nothing is learnt."""
+    at = datetime.now(UTC) - timedelta(seconds=60)
+    alert = Alert("1", at, "Rule", "fall", Severity.INFO, "x", 0.7)
+    home.lessons.judge(alert, {"fall": 0.6})
+    take = home.takes()[-1]
+    assert (take.since, take.until) == (at.timestamp() - 3.0, at.timestamp() + 5.0)
+    assert take.spread == 0
+    home.answer(take)
+    home.until(lambda: version(home, "fall") == 1)
+    heads = [order for order in home.orders if isinstance(order, TaughtHeads)][-1].heads
+    assert [one["correction"]["label"] for one in heads] == ["fall"]
+    assert home.problems["lesson fall"] is None
+    home.lessons.ready(READY)
+    home.show("fall")
+    home.until(lambda: home.problems.get("lesson fall"))
+    assert version(home, "fall") == 1, "and it is no activity that can be taught"
+    home.lessons.undo("fall")
+    home.until(lambda: not home.lessons.told())
+    assert [order for order in home.orders if isinstance(order, TaughtHeads)][-1].heads == ()
+    home.lessons.ready(replace(READY, embedding=""))
+    home.lessons.judge(alert, {"fall": 0.6})
+    problem = home.problems["lesson fall"]
     assert problem
     assert problem.code == "lesson_unknown"
 
