@@ -97,7 +97,7 @@ class App:
         self.node.recall(read_history(lasting.state))
         self._taught: Collection[str] = taught_in(lasting.state) or ()
         lessons = LessonControls(
-            self.node, lasting.lessons, lasting.memory, self._taught, self._announce_taught
+            self.node, lasting.learning, lasting.memory, self._taught, self._announce_taught
         )
         self._controls = Controls(
             self.node,
@@ -124,7 +124,7 @@ class App:
                 lambda: min(
                     self._lasting.saves.deadline_s,
                     self._controls.deadline_s,
-                    self._lasting.lessons.deadline_s,
+                    self._lasting.learning.lessons.deadline_s,
                 ),
             )
             self._ended = True
@@ -158,7 +158,7 @@ class App:
                 rest_s=self._rest_s,
                 governor=Governor(self.config, self.node.report, lasting.measurements),
             )
-            lasting.lessons.attach(self._vision.tell, self.node.report)
+            lasting.learning.attach(self._vision.tell, self.node.report)
             yield Supervisor(
                 self.node,
                 vision=self._vision,
@@ -167,7 +167,7 @@ class App:
                 errands=lasting.errands,
                 rules=lasting.rules,
                 history=lasting.history,
-                lessons=lasting.lessons,
+                learning=lasting.learning,
                 selector=selector,
                 clock=time.monotonic,
             )
@@ -217,7 +217,7 @@ class App:
             return Outcome.STOP
         self._watch_health()
         self._checkup.turn()
-        self._lasting.lessons.turn()
+        self._lasting.learning.lessons.turn()
         self.node.look_at(self._checkup.machine)
         self._vision.heed(self._checkup.machine)
         if self._controls.turn():

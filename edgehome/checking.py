@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgehome.config.findings import Finding
     from edgehome.config.reader import Reading
-    from edgehome.config.types import Config
+    from edgehome.config.types import Config, Rule
 
 EX_CONFIG = 78
 
@@ -45,7 +47,12 @@ def _check(options: argparse.Namespace) -> int:
     status = 0
     for file in options.files or [options.config]:
         reading = examined(file, options.state)
-        findings = [*reading.errors, *doubts(reading, str(file)), *_large(reading, str(file))]
+        findings = [
+            *reading.errors,
+            *doubts(reading, str(file)),
+            *_large(reading, str(file)),
+            *_waiting(reading, str(file), options.state),
+        ]
         for finding in findings:
             _show(finding, as_json=options.json)
         if reading.config is None:
@@ -79,6 +86,39 @@ def _large(reading: Reading, file: str) -> list[Finding]:
         "with limits: fewer rules, shorter names, or fewer of them adjustable"
     )
     return [Finding(file, line, column, "rules", message, "warning")]
+
+
+def _waiting(reading: Reading, file: str, state: Path) -> Iterator[Finding]:
+    """Yield a warning for each rule that cannot be true yet, or not with this model."""
+    from edgehome.config.findings import Finding
+
+    if reading.config is None:
+        return
+    for rule, place in zip(reading.config.rules, reading.places.rules, strict=True):
+        line, column = (place.mark.line, place.mark.column) if place else (1, 1)
+        for message in _waits_for(rule, reading.config.recognizer.model, state):
+            told = f"the rule '{rule.name}' {message}"
+            yield Finding(file, line, column, "rules", told, "warning")
+
+
+def _waits_for(rule: Rule, model: Path, state: Path) -> Iterator[str]:
+    """Yield what a rule waits for, in words."""
+    from edgehome.config.conditions import ActivityCondition, UnusualCondition, walk
+    from edgehome.labels import embedding_of, taught_in
+
+    conditions = list(walk(rule.when))
+    if any(isinstance(one, UnusualCondition) for one in conditions) and embedding_of(model) == "":
+        yield "is never true: the model has no embedding, so nothing is learnt to be unusual"
+    taught = taught_in(state) or {}
+    labels = {
+        label
+        for one in conditions
+        if isinstance(one, ActivityCondition)
+        for label in one.activity.labels
+    }
+    for label in sorted(labels & taught.keys()):
+        if taught[label] is None:
+            yield f"waits for {label}, which is still being taught: edgehome teach {label} --list"
 
 
 def _show(finding: Finding, *, as_json: bool) -> None:

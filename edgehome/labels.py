@@ -32,6 +32,14 @@ def labels_of(model: Path) -> Collection[str] | None:
     return (*manifest.labels, *heads) or None
 
 
+def embedding_of(model: Path) -> str | None:
+    """Return the model's space of embeddings, empty for none; None where nobody can tell."""
+    try:
+        return read_manifest(model).embedding
+    except ModelError:
+        return None
+
+
 def taught_in(state: Path) -> Mapping[str, float | None] | None:
     """Return every taught activity with its threshold, None for one that is not learnt yet.
 

@@ -13,8 +13,10 @@ from edgehome.budget import Measurements
 from edgehome.errands import Errands
 from edgehome.filewatch import FileWatch, FolderWatch
 from edgehome.history import History
+from edgehome.learning import Learning
 from edgehome.lessons import Lessons
 from edgehome.lessonstore import FOLDER, LessonStore
+from edgehome.normalkeeper import FILE, NormalKeeper
 from edgehome.rulememory import Clocks, RuleMemory, boot_id
 from edgehome.safemode import StartCount
 from edgehome.silence import Silence
@@ -38,12 +40,12 @@ class Lasting:
     silence: Silence
     announcer: Announcer
     measurements: Measurements
-    lessons: Lessons
+    learning: Learning
 
     def descriptors(self) -> list[int]:
         """Return what the loop is to wake for."""
         ours = [self.wakeup.fileno(), self.errands.fileno(), self.saves.fileno()]
-        return [one for one in (*ours, *self.lessons.descriptors()) if one >= 0]
+        return [one for one in (*ours, *self.learning.lessons.descriptors()) if one >= 0]
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator
         History(state) as history,
         Errands() as errands,
         Wakeup() as wakeup,
-        Errands() as learning,
+        Errands() as learner,
         FolderWatch(state / FOLDER, time.monotonic) as taught,
     ):
         memory = StateFile(state / "state.json", writer)
@@ -64,9 +66,11 @@ def lasting_parts(state: Path, starts: StartCount, saves: FileWatch) -> Iterator
         silence = Silence(memory, time.monotonic, time.time)
         announcer = Announcer(state / "discovery.json", memory, writer)
         measurements = kept_measurements(state, writer)
+        lessons = Lessons(LessonStore(state), learner, taught)
+        learning = Learning(lessons, NormalKeeper(state / FILE, errands, writer))
         yield Lasting(
             state, starts, wakeup, errands, saves, memory, rules, history, silence, announcer,
-            measurements, Lessons(LessonStore(state), learning, taught),
+            measurements, learning,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 
 from edgehome.corrections import levels_of
 from edgehome.homeassistant import Command, NameLesson, NotSuspicious, ShowLesson, Taught
-from edgehome.lessons import Lessons
+from edgehome.learning import Learning
 from edgehome.lessonstore import lesson_name
 from edgehome.node import Node
 from edgehome.statefile import StateFile
@@ -27,14 +27,15 @@ class LessonControls:
     def __init__(
         self,
         node: Node,
-        lessons: Lessons,
+        learning: Learning,
         memory: StateFile,
         announced: Collection[str],
         announce: Callable[[Collection[str]], None],
     ) -> None:
         """Take what announces the names of all taught activities, and those that it did last."""
         self._node = node
-        self._lessons = lessons
+        self._learning = learning
+        self._lessons = learning.lessons
         self._memory = memory
         self._announced = set(announced)
         self._announce = announce
@@ -69,7 +70,11 @@ class LessonControls:
                 self._judge()
 
     def turn(self) -> bool:
-        """Take how far the lessons are; return whether the home is to be told of a change."""
+        """Take how far the learning is; return whether the home is to be told of a change."""
+        before, self._node.normal = self._node.normal, self._learning.normal.learnt
+        return self._turn_lessons() or self._node.normal != before
+
+    def _turn_lessons(self) -> bool:
         if not self._lessons.known:  # their files are still being read
             return False
         told = tuple(
@@ -91,5 +96,8 @@ class LessonControls:
         if alert is None:  # a reload took it since
             return
         logger.info("alert of %s: not suspicious, by Home Assistant", alert.rule)
+        self._learning.normal.judged_normal(alert)
         rules = [rule for rule in self._node.config.rules if rule.name == alert.rule]
-        self._lessons.judge(alert, levels_of(rules[0]) if rules else {})
+        levels = levels_of(rules[0]) if rules else {}
+        if levels:  # a rule on the unusual alone watches none
+            self._lessons.judge(alert, levels)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from edgehome.budget import Budget, Measured, measured_of
+from edgehome.fields import number_of, positive_of, problem_of, rarity_of, text_of
+from edgehome.normality import Normality, decode_normality, encode_normality
 from edgehome.taken import Taken, decode_taken, encode_taken
 from edgehome.types import CameraState, Delegate, Problem, Scores
 
@@ -114,14 +116,16 @@ class Snapshot:
     """At most SNAPSHOT_BYTES."""
 
 
-Message = Ready | Measuring | Paced | Failure | Scores | Snapshot | Taken
+Said = Ready | Paced | Scores | Snapshot | Taken | Normality
+"""What of a worker's words others than its keeper are to hear."""
+Message = Said | Measuring | Failure
 
 
 def encode(message: Message) -> bytes:
     """Return the packet of a worker's message; that of a still scene has no probabilities."""
     head: dict[str, Any]
-    if isinstance(message, Taken):
-        return encode_taken(message)
+    if isinstance(message, Taken | Normality):
+        return _with_rows(message)
     if isinstance(message, Snapshot):
         at = message.at.isoformat()
         head = {"kind": "snapshot", "alert_id": message.alert_id, "at": at}
@@ -141,6 +145,7 @@ def encode(message: Message) -> bytes:
         }
         if message.unusual:
             head["unusual"] = round(message.unusual, 3)
+            head["episode"], head["resembles"] = message.episode, message.resembles
         if message.still:
             return json.dumps(head).encode()
         given = message.probabilities
@@ -163,16 +168,16 @@ def decode(
         kind = head.pop("kind")
         if kind == "scores":
             return _scores(head, tail, places, before)
-        if kind in {"snapshot", "taken"}:
-            return _snapshot(head, tail) if kind == "snapshot" else decode_taken(head, tail)
+        if kind in _WITH_ROWS:
+            return _WITH_ROWS[kind](head, tail)
         if kind == "ready":
             return _ready(head)
         if kind == "measuring":
             return Measuring()
         if kind == "paced":
-            return Paced(_positive(head["rate"]))
+            return Paced(positive_of(head["rate"]))
         if kind == "failure":
-            return Failure(_problem(head["problem"]))
+            return Failure(problem_of(head["problem"]))
     except (
         ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError
     ) as error:  # fmt: skip
@@ -180,62 +185,33 @@ def decode(
     raise MessageError(f"the worker has no message {kind!r}")
 
 
+def _with_rows(message: Taken | Normality) -> bytes:
+    return encode_taken(message) if isinstance(message, Taken) else encode_normality(message)
+
+
 def _ready(head: Mapping[str, Any]) -> Ready:
     """Return what a worker begins with; raises ValueError, KeyError or TypeError."""
     return Ready(
-        labels=tuple(map(_text, head["labels"])),
-        rate=_positive(head["rate"]),
-        sha256=_text(head["sha256"]),
-        runtime=_text(head["runtime"]),
-        degraded=_problem(head["degraded"]) if head["degraded"] else None,
-        own_rate=_number(head["own_rate"]),
+        labels=tuple(map(text_of, head["labels"])),
+        rate=positive_of(head["rate"]),
+        sha256=text_of(head["sha256"]),
+        runtime=text_of(head["runtime"]),
+        degraded=problem_of(head["degraded"]) if head["degraded"] else None,
+        own_rate=number_of(head["own_rate"]),
         delegate=Delegate(head["delegate"]),
         budget=_budget(head["budget"]) if head["budget"] else None,
         measured=measured_of(head["measured"]) if head["measured"] else None,
-        embedding=_text(head["embedding"]),
+        embedding=text_of(head["embedding"]),
     )
 
 
 def _budget(fields: Mapping[str, Any]) -> Budget:
     step_ms = fields["step_ms"]
     return Budget(
-        threads=int(_positive(fields["threads"])),
-        rate=_positive(fields["rate"]),
-        step_ms=None if step_ms is None else _positive(step_ms),
+        threads=int(positive_of(fields["threads"])),
+        rate=positive_of(fields["rate"]),
+        step_ms=None if step_ms is None else positive_of(step_ms),
     )
-
-
-def _problem(fields: Mapping[str, Any]) -> Problem:
-    return Problem(_text(fields["code"]), _text(fields["message"]), _text(fields["remedy"]))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
-    value.encode()  # half a character is none
-    return value
-
-
-def _number(value: object) -> float:
-    number = float(value) if isinstance(value, int | float) else math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r} is no number")
-    return number
-
-
-def _positive(value: object) -> float:
-    number = _number(value)
-    if number <= 0:
-        raise ValueError(f"{value!r} is not above 0")
-    return number
-
-
-def _rarity(value: object) -> float:
-    """Return the days in which such a thing comes once; raises ValueError below 0."""
-    days = _number(value)
-    if days < 0:
-        raise ValueError(f"once in {days} days")
-    return days
 
 
 def _row(places: Mapping[str, int], tail: bytes) -> Probabilities:
@@ -267,21 +243,31 @@ def _scores(
     still = head["still"] is True
     if still and (tail or before is None):
         raise ValueError("a still scene has the probabilities of before, and no others")
-    motion, at = _number(head["motion"]), datetime.fromisoformat(head["at"])
+    motion, at = number_of(head["motion"]), datetime.fromisoformat(head["at"])
     if not 0.0 <= motion <= 1.0:
         raise ValueError(f"{motion} of the picture moves")
     if at.tzinfo is None:
         raise ValueError("a moment without a zone")
     return Scores(
-        time_s=_number(head["time_s"]),
+        time_s=number_of(head["time_s"]),
         at=at,
         probabilities=before if still and before is not None else _row(places, tail),
-        frame=int(_number(head["frame"])),
-        skipped=int(_number(head["skipped"])),
-        inference_ms=_number(head["inference_ms"]),
-        warm=_number(head["warm"]),
+        frame=int(number_of(head["frame"])),
+        skipped=int(number_of(head["skipped"])),
+        inference_ms=number_of(head["inference_ms"]),
+        warm=number_of(head["warm"]),
         motion=motion,
         still=still,
         camera=frozenset(map(CameraState, head["camera"])),
-        unusual=_rarity(head.get("unusual", 0.0)),
+        unusual=rarity_of(head.get("unusual", 0.0)),
+        episode=number_of(head.get("episode", 0.0)),
+        resembles=text_of(head.get("resembles", "")),
     )
+
+
+_WITH_ROWS: Mapping[str, Callable[[Mapping[str, Any], bytes], Snapshot | Taken | Normality]] = {
+    "snapshot": _snapshot,
+    "taken": decode_taken,
+    "normality": decode_normality,
+}
+"""What reads the messages with bytes behind their line, by kind."""

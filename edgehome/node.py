@@ -51,6 +51,8 @@ class Node:
         """The activity that examples are for; empty for none."""
         self.taught: tuple[Taught, ...] = ()
         """What the home teaches, as it stands."""
+        self.normal: float | None = None
+        """How much of what is normal here is learnt, 0-1; None where nobody learns."""
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._last_alerts: dict[str, Alert] = {}
         self._last_near_misses: dict[str, NearMiss] = {}
@@ -163,6 +165,8 @@ class Node:
             mode=self.mode,
             teaching=self.teaching,
             taught=self.taught,
+            normal=self.normal,
+            unusual=self._seen.unusual if self._seen else 0.0,
             silenced_until=self.silenced_until,
             release=self._machine.release,
             temperature=self._machine.temperature,

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgehome.budget import Measured, measured_of
 from edgehome.messages import MAX_BYTES, MessageError
+from edgehome.normality import JudgedSpan, KeptNormal, decode_judged
 from edgehome.types import EDGETPU_LIBRARY, WHOLE, Polygon, Region
 
 NO_CARD = {
@@ -90,7 +91,8 @@ class TaughtHeads:
     last: bool
 
 
-Request = str | float | Take | TaughtHeads
+Order = Take | TaughtHeads | KeptNormal | JudgedSpan
+Request = str | float | Order
 """The alert whose snapshot is asked for; the frames a second that are; and the above."""
 
 
@@ -153,7 +155,12 @@ def encode_heads(heads: Sequence[Mapping[str, Any]]) -> list[bytes]:
 def decode_request(packet: bytes) -> Request:
     """Return what the supervisor asks for. Raises MessageError."""
     try:
-        fields = json.loads(packet)
+        line, _, tail = packet.partition(b"\n")
+        fields = json.loads(line)
+        if "normal" in fields:
+            return KeptNormal(tail)
+        if "judged" in fields:
+            return decode_judged(fields["judged"])
         if "take" in fields:
             return _take(fields["take"])
         if "heads" in fields:

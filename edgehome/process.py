@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgehome.messages import (
     MAX_BYTES,
     Message,
+    MessageError,
     Ready,
+    Said,
     decode,
     places_of,
 )
@@ -139,6 +143,19 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def hear_out(self, timeout_s: float, heard: list[Said]) -> bool:
+        """Take what it still says until its end, at most so long; return whether it has ended."""
+        until_s = time.monotonic() + max(0.0, timeout_s)
+        while True:
+            ended = self.poll() is not None
+            with contextlib.suppress(MessageError):
+                heard.extend(m for m in self.messages() if isinstance(m, Said))
+            left_s = until_s - time.monotonic()
+            if ended or left_s <= 0:
+                return ended
+            talks = [] if self._heard_all else [self.fileno()]
+            select.select([self.exit_descriptor, *talks], [], [], left_s)
 
     def crashed(self) -> bool:
         """Return whether it ended as a process does that a corrupt file has hit."""

@@ -57,17 +57,16 @@ class Pupil:
             self._remembered = Recollection(len(embedding))
         self._remembered.add(embedding, scores.at.timestamp())
 
-    def obey(self, orders: Sequence[Take | TaughtHeads]) -> None:
-        """Do what the supervisor asks for, in its order."""
-        for order in orders:
-            if isinstance(order, Take):
-                self._send(self._taken(order))
-                continue
-            if order.first:
-                self._coming = []
-            self._coming = [*self._coming, *order.heads][:MOST_HEADS]
-            if order.last:
-                self._take_over()
+    def obey(self, order: Take | TaughtHeads) -> None:
+        """Do what the supervisor asks for."""
+        if isinstance(order, Take):
+            self._send(self._taken(order))
+            return
+        if order.first:
+            self._coming = []
+        self._coming = [*self._coming, *order.heads][:MOST_HEADS]
+        if order.last:
+            self._take_over()
 
     def _taken(self, order: Take) -> Taken:
         if self._remembered is None:

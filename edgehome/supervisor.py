@@ -18,13 +18,12 @@ from edgehome.errands import Errands
 from edgehome.explain import explain_alert
 from edgehome.history import History
 from edgehome.homeassistant import Command
-from edgehome.lessons import Lessons
+from edgehome.learning import Learning
 from edgehome.messages import Paced, Ready, Snapshot
 from edgehome.node import Node, said
 from edgehome.rulememory import RuleMemory
 from edgehome.rules import Verdict
 from edgehome.settings import unknown_labels
-from edgehome.taken import Taken
 from edgehome.types import Alert, Scores
 from edgehome.vision import Vision
 from edgehome.wakeup import Wakeup
@@ -64,7 +63,7 @@ class Supervisor:
         errands: Errands,
         rules: RuleMemory,
         history: History,
-        lessons: Lessons,
+        learning: Learning,
         selector: selectors.BaseSelector,
         clock: Callable[[], float],
     ) -> None:
@@ -72,7 +71,7 @@ class Supervisor:
         self.node = node
         self._rules = rules
         self._history = history
-        self._lessons = lessons
+        self._learning = learning
         self._vision = vision
         self._delivery = delivery
         self._wakeup = wakeup
@@ -110,7 +109,7 @@ class Supervisor:
             logger.info("the longest turn of the loop took %.1f ms", self._longest_s * 1000)
             if self._frame_s is not None:
                 self.keep_rules()
-            self._vision.stop()
+            self._learning.end(self._vision.stop())
             self.node.worker_gone()
 
     def _turn(
@@ -160,12 +159,12 @@ class Supervisor:
                 self._see(message)
             elif isinstance(message, Ready):
                 self._begin(message)
-            elif isinstance(message, Taken):
-                self._lessons.taken(message)
             elif isinstance(message, Paced):
                 self.node.run_at(message.rate)
-            else:
+            elif isinstance(message, Snapshot):
                 self._show(message)
+            else:
+                self._learning.hear(message)
             if message is None or isinstance(message, Scores):
                 self._announce_ready()
 
@@ -174,7 +173,7 @@ class Supervisor:
         self.node.model = ready.sha256
         self.node.run_at(ready.rate, ready.budget.threads if ready.budget else None)
         self.node.report("delegate", ready.degraded)
-        if not self._lessons.ready(ready):
+        if not self._learning.ready(ready):
             self.node.report("labels", unknown_labels(self.node.config, ready))
 
     def _see(self, scores: Scores) -> None:
@@ -183,7 +182,7 @@ class Supervisor:
 
     def _miss(self) -> None:
         self.node.worker_gone()
-        self._lessons.worker_gone()
+        self._learning.worker_gone()
         self.refresh()
 
     def _wait_for_frames(self) -> None:
@@ -214,10 +213,10 @@ class Supervisor:
         slugs = homeassistant.rule_slugs(rule.name for rule in self.node.config.rules)
         for alert in alerts:
             slug = slugs.get(alert.rule, homeassistant.OTHER_RULE)
-            joined = alert is not alerts[-1]
-            self.raise_event(alert, slug, explain_alert(alert), memory=memory, joined=joined)
+            why, joined = explain_alert(alert), alert is not alerts[-1]
+            self.raise_event(alert, slug, why, memory=memory, joined=joined)
             self._vision.ask_snapshot(alert.id)
-            self._lessons.leave_out(alert)
+            self._learning.leave_out(alert)
 
     def raise_event(
         self,

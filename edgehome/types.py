@@ -147,6 +147,11 @@ class Scores:
     unusual: float = 0.0
     """Days in which such a window comes once, by what is normal here; 0 while that is being learnt,
     and while the scene is still."""
+    episode: float = 0.0
+    """Where something is unusual: names the part of the day, in which it is so once; 0 where
+    nobody says."""
+    resembles: str = ""
+    """Where something is unusual: what it is most like, and what differs, in words."""
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable labels, the most probable first, ties by label."""

@@ -17,12 +17,11 @@ from edgehome.errands import Errands
 from edgehome.governor import Governor
 from edgehome.health import Machine
 from edgehome.ladder import CAMERA_S, Action, Ladder, Rung
-from edgehome.messages import Failure, Measuring, MessageError, Paced, Ready, Snapshot
+from edgehome.messages import Failure, Measuring, MessageError, Paced, Ready, Said, Snapshot
 from edgehome.process import Spawn, WorkerProcess
 from edgehome.quarantine import Choice, Quarantine
 from edgehome.reboot import Reboot
 from edgehome.snapshot import Requests
-from edgehome.taken import Taken
 from edgehome.types import Problem, Scores
 
 WORKED_S = 120.0
@@ -31,8 +30,6 @@ WORKED_S = 120.0
 Report = Callable[[str, Problem | None], None]
 """Told of what is wrong with a part, or None when that is over."""
 
-Said = Ready | Paced | Scores | Snapshot | Taken
-"""What of a worker's words others are to hear."""
 Launch = tuple[Choice, WorkerProcess | Exception]
 """The model that was chosen, and the worker, or why there is none."""
 
@@ -186,20 +183,24 @@ class Vision:
             logger.error("%s", workerproblems.SLOW)
             self._report("worker", workerproblems.SLOW)
 
-    def stop(self) -> None:
-        """End the worker: a second to do so by itself, then SIGKILL, then leave it."""
-        worker = self._worker
+    def stop(self) -> list[Said]:
+        """End the worker: a second to do so by itself, then SIGKILL, then leave it.
+
+        Returns what it still said.
+        """
+        worker, heard = self._worker, list[Said]()
         self._stopped = True
         if not worker:
-            return
+            return heard
         if self._ladder.stop(self._clock()) is Action.TERMINATE:
             worker.send_signal(signal.SIGTERM)
-        while self._ladder.rung is not Rung.STUCK and not worker.wait(
-            self._ladder.deadline_s - self._clock()
+        while self._ladder.rung is not Rung.STUCK and not worker.hear_out(
+            self._ladder.deadline_s - self._clock(), heard
         ):
             if self._ladder.step(self._clock()) is Action.KILL:
                 worker.send_signal(signal.SIGKILL)
         self._release(worker)
+        return heard
 
     def _launch(self) -> Launch | None:
         """Choose a model and start a worker; runs as an errand, for both read the disk."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import logging
 import resource
 import signal
@@ -17,7 +18,7 @@ import socket
 import sys
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -36,7 +37,10 @@ from edgehome.messages import (
     encode,
     places_of,
 )
-from edgehome.orders import Settings, Take, TaughtHeads, decode_request, decode_settings
+from edgehome.normality import JudgedSpan, KeptNormal
+from edgehome.noticing import Noticing
+from edgehome.novelty.normal import Key
+from edgehome.orders import Order, Settings, decode_request, decode_settings
 from edgehome.privacy import PrivateCamera
 from edgehome.pupil import Pupil
 from edgehome.recognizer.recognizer import Recognizer
@@ -133,17 +137,35 @@ def _look(  # noqa: PLR0917
     """Send the scores of every frame, and do between two of them what the supervisor asks for."""
     camera = PrivateCamera(opened, settings.privacy)
     pupil = Pupil(recognizer, ready, send)
+    noticing = Noticing(recognizer, Key(ready.sha256, position_of(settings)), send)
     photographer = Photographer(camera, send.asked, send) if settings.snapshot else None
-    for scores in watch(camera, recognizer, gate):
-        send(scores)
-        pupil.look(scores)
-        if photographer:
-            photographer.look()
-        if wanted := send.asked_rate(fastest):
-            _change(wanted, opened, recognizer, gate)
-            pupil.rate = wanted
-            send(Paced(wanted))
-        pupil.obey(send.orders())
+    try:
+        for seen in watch(camera, recognizer, gate):
+            send(scores := noticing.look(seen))
+            pupil.look(scores)
+            if photographer:
+                photographer.look()
+            if wanted := send.asked_rate(fastest):
+                _change(wanted, opened, recognizer, gate)
+                pupil.rate = wanted
+                send(Paced(wanted))
+            _obey(send.orders(), pupil, noticing)
+    finally:
+        noticing.end()
+
+
+def _obey(orders: Sequence[Order], pupil: Pupil, noticing: Noticing) -> None:
+    for order in orders:
+        if isinstance(order, KeptNormal | JudgedSpan):
+            noticing.obey(order)
+        else:
+            pupil.obey(order)
+
+
+def position_of(settings: Settings) -> str:
+    """Return a name of what is looked at: another one is another place."""
+    seen = f"{settings.source} {settings.rotation} {settings.region}"
+    return hashlib.sha256(seen.encode()).hexdigest()[:16]  # an address may hold a password
 
 
 @contextlib.contextmanager
@@ -188,7 +210,7 @@ class Sender:
         self._channel = channel
         self._alert_id: str | None = None
         self._rate: float | None = None
-        self._orders: list[Take | TaughtHeads] = []
+        self._orders: list[Order] = []
 
     def __call__(self, message: Message) -> None:
         """Send one message; raises SystemExit when nobody is there to hear it."""
@@ -209,7 +231,7 @@ class Sender:
         rate, self._rate = self._rate, None
         return None if rate is None else min(rate, fastest)
 
-    def orders(self) -> list[Take | TaughtHeads]:
+    def orders(self) -> list[Order]:
         """Return what else was asked for since; never waits."""
         self._listen()
         orders, self._orders = self._orders, []
@@ -221,10 +243,10 @@ class Sender:
                 asked = decode_request(packet)
                 if isinstance(asked, str):
                     self._alert_id = asked
-                elif isinstance(asked, Take | TaughtHeads):
-                    self._orders.append(asked)
-                else:
+                elif isinstance(asked, float):
                     self._rate = asked
+                else:
+                    self._orders.append(asked)
 
 
 def _give_back_memory() -> None:

@@ -102,7 +102,7 @@ def test_more_rules_than_one_message_to_home_assistant_is_good_for_are_warned_of
     assert "announcement" not in checked(15)
     told = [line for line in checked(25).splitlines() if "announcement" in line]
     assert len(told) == 1
-    assert ":3:3: warning: rules: 25 rules make an announcement of 25 kB" in told[0]
+    assert ":3:3: warning: rules: 25 rules make an announcement of 26 kB" in told[0]
     assert "shorter names" in told[0]
 
 

@@ -27,13 +27,15 @@ from edgehome.homeassistant import (
     ShowLesson,
 )
 from edgehome.homeassistant import Silence as Silenced
+from edgehome.learning import Learning
 from edgehome.lessoncontrols import LessonControls
 from edgehome.lessons import Lessons
 from edgehome.lessonstore import LessonStatus, LessonStore
 from edgehome.messages import Ready
 from edgehome.node import Node
+from edgehome.normalkeeper import NormalKeeper
 from edgehome.silence import Silence
-from edgehome.statefile import StateFile
+from edgehome.statefile import FileWriter, StateFile
 from edgehome.types import Alert, Mode, Problem, Scores
 from tests.rules.scene import activity, rule
 
@@ -53,6 +55,8 @@ class Home:
         self.announced: list[Collection[str]] = []
         self.errands = Errands()
         self.lessons = Lessons(LessonStore(folder), self.errands, FolderWatch(folder, float))
+        normal = NormalKeeper(folder / "normal.bin", self.errands, FileWriter())
+        self.learning = Learning(self.lessons, normal)
         self.start()
 
     def start(self) -> None:
@@ -69,7 +73,7 @@ class Home:
             tell=lambda alert, kind: self.told.append((alert, kind)),
             reload=self._reload,
             retry=self._reload,
-            lessons=LessonControls(self.node, self.lessons, memory, (), self.announced.append),
+            lessons=LessonControls(self.node, self.learning, memory, (), self.announced.append),
             clock=lambda: self.time_s,
         )
         self.controls.use(self.config)

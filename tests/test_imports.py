@@ -91,8 +91,15 @@ ALLOWED = {
         "edgehome.orders", "edgehome.process", "edgehome.recognizer.delegate",
         "edgehome.recognizer.edgetpu",
     },
-    "edgehome.messages": {"edgehome.types", "edgehome.budget", "edgehome.taken"},
-    "edgehome.orders": {"edgehome.types", "edgehome.budget", "edgehome.messages"},
+    "edgehome.messages": {
+        "edgehome.types", "edgehome.budget", "edgehome.taken", "edgehome.fields",
+        "edgehome.normality",
+    },
+    "edgehome.fields": {"edgehome.types"},
+    "edgehome.normality": {"edgehome.types", "edgehome.fields"},
+    "edgehome.orders": {
+        "edgehome.types", "edgehome.budget", "edgehome.messages", "edgehome.normality",
+    },
     "edgehome.boards": set(),
     "edgehome.privacy": {"edgehome.types", "edgehome.camera"},
     "edgehome.snapshot": {"edgehome.types", "edgehome.messages"},
@@ -164,6 +171,18 @@ ALLOWED = {
         "edgehome.types", "edgehome.messages", "edgehome.orders", "edgehome.taken",
         "edgehome.recollection", "edgehome.heads.head", "edgehome.recognizer.recognizer",
         "edgehome.recognizer.corrections",
+    },
+    "edgehome.noticing": {
+        "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.novelty",
+        "edgehome.recognizer.recognizer", "edgehome.gate.tamper",
+    },
+    "edgehome.normalkeeper": {
+        "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.errands",
+        "edgehome.statefile",
+    },
+    "edgehome.learning": {
+        "edgehome.types", "edgehome.messages", "edgehome.normality", "edgehome.normalkeeper",
+        "edgehome.lessons", "edgehome.taken",
     },
     "edgehome.corrections": {"edgehome.types", "edgehome.config", "edgehome.lessonstore"},
     "edgehome.lessonasked": {"edgehome.types", "edgehome.lessontraining", "edgehome.taken"},

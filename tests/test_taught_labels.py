@@ -13,7 +13,8 @@ from edgehome.config.conditions import ActivityCondition
 from edgehome.configfile import ConfigInvalidError, check, load
 from edgehome.labels import taught_in
 
-MODEL = f"recognizer: {{model: {ROOT / 'models' / 'edgehome-a0.tflite'}}}\n"
+BOX = ROOT / "models" / "edgehome-a0.tflite"
+MODEL = f"recognizer: {{model: {BOX}}}\n"
 TAUGHT = MODEL + "rules:\n- {name: A, when: dance}\n- {name: B, when: fall}\n"
 
 
@@ -112,3 +113,28 @@ def test_one_that_was_removed_since_costs_its_rule_alone_and_is_told(tmp_path: P
 def test_a_file_with_another_mistake_still_runs_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalidError):
         load(written(tmp_path, TAUGHT + "- {name: C, wen: fall}\n"), tmp_path / "lost")
+
+
+def test_check_warns_of_a_rule_on_what_is_still_being_taught(tmp_path: Path) -> None:
+    teach(tmp_path, threshold=None)
+    done = edgehome("check", written(tmp_path), "--state", tmp_path)
+    assert done.returncode == 0
+    assert ":3:3: warning: rules: the rule 'A' waits for dance, which is still" in done.stderr
+    assert done.stderr.count("warning") == 1
+
+
+def test_check_warns_of_the_unusual_where_the_model_has_no_embedding(
+    tmp_path: Path,
+) -> None:
+    rule = "rules: [{name: A, when: {unusual: once_a_week}}]\n"
+    with_one = written(tmp_path, MODEL + rule)
+    assert edgehome("check", with_one, "--state", tmp_path).stderr == ""
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(BOX.read_bytes())
+    manifest = json.loads(BOX.with_suffix(".json").read_text())
+    del manifest["embedding"]
+    bare.with_suffix(".json").write_text(json.dumps(manifest))
+    without = written(tmp_path, f"recognizer: {{model: {bare}}}\n{rule}")
+    done = edgehome("check", without, "--state", tmp_path)
+    assert done.returncode == 0
+    assert "the rule 'A' is never true: the model has no embedding" in done.stderr

@@ -22,6 +22,8 @@ NO_ACTIVITY = "none"
 """What the Activity sensor says when nothing is going on."""
 MOTION_STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
 """Percent: what the Motion sensor says, always the nearest one below."""
+RARITY_STEPS = (0, 1, 3, 7, 14, 30, 90, 365)
+"""Days: what the Unusual sensor says, always the nearest one below."""
 STATE_CHARACTERS = 255
 """A longer state is unknown to Home Assistant."""
 ROUNDING = 1e-6
@@ -117,6 +119,10 @@ class NodeStatus:
     """The activity that examples are for; empty for none."""
     taught: tuple[Taught, ...] = ()
     """What the home teaches."""
+    normal: float | None = None
+    """How much of the learning of what is normal here is done, 0-1; None where nobody learns."""
+    unusual: float = 0.0
+    """Days in which what goes on comes once; 0 while that is not known."""
     throttled: bool | None = None
     """Whether heat or a weak supply slows the processor down; None where nothing says."""
 
@@ -196,6 +202,8 @@ def _state(status: NodeStatus) -> dict[str, object]:
     return {
         "activity": status.activity or NO_ACTIVITY,
         "confidence": round(status.confidence * 100),
+        "normal": _normal(status.normal),
+        "unusual": max(step for step in RARITY_STEPS if step <= status.unusual),
         "camera": _on_off(on=bool(status.camera)),
         "camera_states": sorted(status.camera),
         "problem": _on_off(on=bool(status.problems)),
@@ -212,6 +220,12 @@ def _state(status: NodeStatus) -> dict[str, object]:
         "started": status.started_at.isoformat(timespec="seconds"),
         "version": status.version,
     }
+
+
+def _normal(learnt: float | None) -> str:
+    if learnt is None:
+        return "not learnt"
+    return "known" if learnt >= 1 else f"learning, {learnt * 100:.0f} %"
 
 
 def _problem_text(problems: Sequence[Problem]) -> str | None:

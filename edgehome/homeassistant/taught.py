@@ -56,6 +56,20 @@ def teaching(topics: Topics, names: Iterable[str]) -> dict[str, Component]:
         "that_was_it": _button(topics, "that_was_it", "That was it", "mdi:thumb-up"),
         "that_was_normal": _button(topics, "that_was_normal", "That was normal", "mdi:thumb-down"),
         "not_suspicious": _button(topics, "not_suspicious", "Not suspicious", "mdi:shield-check"),
+        "normal": {
+            "p": "sensor",
+            "name": "Normal",
+            "ic": "mdi:home-clock",
+            "ent_cat": "diagnostic",
+            "val_tpl": "{{ value_json.normal }}",
+        },
+        "unusual": {
+            "p": "sensor",
+            "name": "Unusual",
+            "ic": "mdi:home-alert",
+            "unit_of_meas": "d",
+            "val_tpl": "{{ value_json.unusual }}",
+        },
         **{
             f"{TAUGHT_KEY}{slug}": _lesson(topics, name)
             for name, slug in rule_slugs(sorted(names)).items()

@@ -106,7 +106,7 @@ class Directions:
             return False
         self._rows, self._at = rows, 0
         self._center = rows.mean(axis=0)
-        rank = min(DIRECTIONS, len(rows) // 3)
+        rank = min(DIRECTIONS, len(rows) // 3, self._width // 2)
         more = rank - self._next.shape[1]
         if more > 0:
             drawn = self._chance.standard_normal((self._width, more)).astype(np.float32)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from edgehome.novelty.moments import Moments, Near
 
 _SHOWN = 3
 _LABELS = 3
+_TOLD = 2
+"""Remembered moments that are named in words."""
 _LEAST = 0.05
 _HOUR = 0.7
 """Surprise from which the hour is named: half as likely as by chance."""
@@ -66,3 +69,27 @@ def _differences(
         found["motion"] = round(now / usual, 2)
     found["activity"] = "new" if distinct["left"] >= _NEW else "known, but in another way"
     return found
+
+
+def words_of(evidence: Mapping[str, Any], when: Callable[[float], datetime]) -> str:
+    """Return evidence as a line for people; `when` gives the local time of a moment.
+
+    For example `most like Sat 14:03 (there on 3 days), walking 0.62; differs: hour 3, new`.
+    """
+    nearest = [
+        f"{when(moment['at']):%a %d %b %H:%M} (there on {_days(moment['days'])})"
+        for moment in evidence["nearest"][:_TOLD]
+    ]
+    scores = {**evidence["taught"], **evidence["labels"]}
+    like = [*nearest, *(f"{label} {score:.2f}" for label, score in scores.items())]
+    differs = [f"activity {evidence['differs']['activity']}"]
+    if "hour" in evidence["differs"]:
+        differs.append(f"hardly ever at {evidence['differs']['hour']} o'clock")
+    if "motion" in evidence["differs"]:
+        differs.append(f"{evidence['differs']['motion']:.2g} times the usual motion")
+    most_like = f"most like {', '.join(like)}; " if like else ""
+    return f"{most_like}differs: {', '.join(differs)}"
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"

@@ -30,6 +30,10 @@ _APART_S = 20 * 3600.0
 _NEEDED = (1.0, 1.0, 1.6, 1.6, 2.4)
 """Days a moment must have been there, by how many days the place is known; less than whole
 numbers, for they fade."""
+_LIKE = 2.0
+"""Squared steps within which a window is like a moment."""
+_JUDGED_DAYS = 2 * _NEEDED[-1]
+"""As if a moment had been there on so many days: what people say lasts a month."""
 _FADE_EVERY_S = 3600.0
 _SLOWEST = 0.01
 _GROWTH = 1.01
@@ -73,6 +77,8 @@ class Moments:
         """When a day was last counted."""
         self.hours = np.zeros((most, 24), np.float32)
         """Windows by the hour of day, fading."""
+        self.judged = np.zeros(most, np.float32)
+        """1 where somebody said that it is normal."""
         self.norms = np.zeros(most, np.float32)
         self.step2 = 0.0
         """Squared distance of one window from the one before, typically."""
@@ -112,8 +118,8 @@ class Moments:
         squared += window @ window
         return Near(squared, int(squared.argmin()))
 
-    def learn(self, window: Vector, at: float, hour: float) -> None:
-        """Learn a window, (width,)."""
+    def learn(self, window: Vector, at: float, hour: float, *, judged: bool = False) -> None:
+        """Learn a window, (width,); one that was judged to be normal counts at once."""
         self._fade(at)
         if abs(at - self.place_counted) > _APART_S:
             self.place_days += 1
@@ -128,6 +134,14 @@ class Moments:
             place = self._room()
             self._begin(place, window, at)
         self.hours[place, int(hour) % 24] += 1
+        if judged:
+            self.judged[place] = 1
+            self.days[place] = max(self.days[place], _JUDGED_DAYS)
+
+    def was_judged(self, near: Near) -> bool:
+        """Return whether a window is like a moment that somebody said is normal."""
+        like = near.squared <= _LIKE * self.step2
+        return bool(self.judged[: len(like)][like].any())
 
     def refresh(self) -> None:
         """Make anew what follows from the points."""
@@ -159,7 +173,7 @@ class Moments:
         self.norms[place] = window @ window
         self.count[place] = self.days[place] = 1
         self.first[place] = self.last[place] = self.counted[place] = at
-        self.hours[place] = 0
+        self.hours[place] = self.judged[place] = 0
 
     def _room(self) -> int:
         if self.used < len(self.points):

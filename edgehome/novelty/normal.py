@@ -164,11 +164,11 @@ class Normal:
         self.spans = [*self.spans, (start, end)][-MOST_SPANS:]
 
     def release(self, start: float, end: float) -> None:
-        """Learn the windows of a span: it was judged to be normal."""
+        """Learn the windows of a span: it was judged to be normal, and counts from now on."""
         normal = [window for window in self.held if start <= window.at <= end]
         self.drop(start, end, peaks=False)
         for window in normal:
-            self._learn(window)
+            self._learn(window, judged=True)
 
     def drop(self, start: float, end: float, *, peaks: bool = True) -> None:
         """Forget the windows of a span that were held back, and its peaks: it was no normal."""
@@ -227,6 +227,8 @@ class Normal:
         self._expect(logarithm, at)
         strange = surprise(self.moments, near, hour)
         total = logarithm - totals.typical + HOUR_WEIGHT * strange
+        if self.moments.was_judged(near):  # a moment of hundreds hardly bends the distance
+            total = min(total, 0.0)
         days = 0.0
         if len(running.distances) == AVERAGED and totals.watched_days > WARMING_DAYS:
             self.returns.add(total, at)
@@ -259,6 +261,6 @@ class Normal:
         else:
             self._learn(window)
 
-    def _learn(self, window: Window) -> None:
+    def _learn(self, window: Window, *, judged: bool = False) -> None:
         self.totals.windows += 1
-        self.moments.learn(window.vector, window.at, window.hour)
+        self.moments.learn(window.vector, window.at, window.hour, judged=judged)

@@ -40,6 +40,7 @@ _ARRAYS = {
     "last": ("<f8", "used"),
     "counted": ("<f8", "used"),
     "hours": ("<f2", "used"),
+    "judged": ("<i1", "used"),
     "peak_at": ("<f8", "peaks"),
     "peak": ("<f4", "peaks"),
     "held": ("<i1", "windows"),
@@ -182,7 +183,7 @@ def _built(facts: dict[str, Any], arrays: Arrays, key: Key) -> Normal:
     moments, used = normal.moments, facts["used"]
     moments.used = used
     moments.points[:used] = arrays["points"] * arrays["step"][:, None]
-    for name in ("count", "days", "first", "last", "counted", "hours"):
+    for name in ("count", "days", "first", "last", "counted", "hours", "judged"):
         getattr(moments, name)[:used] = arrays[name]
     for name in _MOMENTS:
         value = facts["moments"][name]

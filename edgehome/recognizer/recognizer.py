@@ -93,6 +93,8 @@ class Recognizer:
         self._time_s: float | None = None  # of the last frame
         self._turn = self._seen = 0
         self.corrections = Corrections((), (), rate=1.0)
+        self.taught: tuple[str, ...] = ()
+        """Labels of the heads that were taught at home, the last of `labels`."""
 
     def __enter__(self) -> Self:
         """Hold the file to its hash, then load it. Raises ModelError, which names the file."""
@@ -193,6 +195,7 @@ class Recognizer:
             member.set_taught(list(used.values()), recent[number :: self._size])
         for logits in self._logits:
             logits.clear()
+        self.taught = tuple(used)
         self.labels = (*self._own_labels, *used)
         return problem
 

@@ -52,6 +52,8 @@ class TraceWriter:
             parts.append(f'"camera": {json.dumps(sorted(scores.camera))}')
         if scores.unusual:
             parts.append(f'"u": {scores.unusual!r}')
+            if scores.episode:
+                parts.append(f'"e": {scores.episode!r}')
         self._file.write(", ".join(parts) + "}\n")
 
 

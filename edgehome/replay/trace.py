@@ -25,6 +25,8 @@ from edgehome.types import CameraState, EdgehomeError, Scores
 VERSION = 1
 MAX_LABELS = 10_000
 FOREVER_S = 1e9
+LATEST_S = 1e11
+"""Seconds since 1970 of a wall clock that makes sense."""
 """A clip is no longer, in seconds; a wall clock that far ahead still exists."""
 
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -202,6 +204,9 @@ class _Parser:
         unusual = fields.get("u", 0.0)
         if not 0.0 <= unusual < FOREVER_S:
             raise ValueError(f"u is {unusual}, and no number of days")
+        episode = fields.get("e", 0.0)
+        if not 0.0 <= episode < LATEST_S:
+            raise ValueError(f"e is {episode}, and no moment")
         if "at" in fields:
             self._set_clock(fields["at"])
         states = fields.get("camera")
@@ -215,6 +220,7 @@ class _Parser:
             still=fields.get("still") is True,
             camera=frozenset(map(CameraState, states)) if states else _no_states,
             unusual=float(unusual),
+            episode=float(episode),
         )
 
     def _set_clock(self, text: str) -> None:

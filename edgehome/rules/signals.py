@@ -24,6 +24,9 @@ from edgehome.rules.timing import ROUNDING_S, Clock
 from edgehome.rules.words import DAYS, rarity
 from edgehome.types import CameraState, Mode, Scores, SunTimes
 
+OVER_S = 10.0
+"""After so long without, what is unusual is over until the next episode."""
+
 Judge = Callable[[Clock], bool]
 Tell = Callable[[Clock], str]
 
@@ -41,6 +44,35 @@ class Judged(Signal):
     def measure(self, clock: Clock) -> str:
         """Return what there is instead of a score, for example the mode."""
         return self.tell(clock)
+
+
+class Occurrence:
+    """Whether something so rare goes on: once in each episode, until it was over for a while.
+
+    How rare something is rests on the highest score of an episode, which therefore counts once.
+    Where nobody names episodes it is looked at frame by frame.
+    """
+
+    def __init__(self, days: float) -> None:
+        """Take the days in which it comes once."""
+        self._days = days
+        self._episode = self._over = 0.0
+        """That in which it goes on, and the one in which it did last; 0 for none."""
+        self._last_s = 0.0
+
+    def __call__(self, clock: Clock) -> bool:
+        """Return whether it goes on in this frame."""
+        if clock.unusual >= self._days:
+            if clock.episode and clock.episode == self._over:
+                return False
+            self._episode, self._last_s = clock.episode, clock.true_s
+            return True
+        if not self._episode:
+            return False
+        if clock.true_s - self._last_s <= OVER_S:
+            return True
+        self._over, self._episode = self._episode, 0.0
+        return False
 
 
 class Signals:
@@ -72,8 +104,9 @@ class Signals:
         if scores.camera != self._camera:
             self._camera = clock.camera = scores.camera
             changed += _judge(self._by_camera, clock)
-        if scores.unusual != self._unusual:
+        if scores.unusual != self._unusual or any(signal.value for signal in self._by_rarity):
             self._unusual = clock.unusual = scores.unusual
+            clock.episode, clock.resembles = scores.episode, scores.resembles
             changed += _judge(self._by_rarity, clock)
         if clock.mode is not self._mode:
             self._mode = clock.mode
@@ -102,8 +135,7 @@ class Signals:
             case ArmedCondition(armed=modes):
                 return self._add(self._by_mode, lambda clock: clock.mode in modes, _tell_mode)
             case UnusualCondition():
-                rare = condition.unusual
-                return self._add(self._by_rarity, lambda clock: clock.unusual >= rare, _tell_rarity)
+                return self._add(self._by_rarity, Occurrence(condition.unusual), _tell_rarity)
             case AfterBootCondition(after_boot_s=seconds):
                 judge = lambda clock: clock.age_s() >= seconds - ROUNDING_S  # noqa: E731
                 return self._add(self._by_age, judge, _tell_age)
@@ -162,7 +194,8 @@ def _tell_age(clock: Clock) -> str:
 
 
 def _tell_rarity(clock: Clock) -> str:
-    return rarity(clock.unusual)
+    like = f"; {clock.resembles}" if clock.resembles else ""
+    return rarity(clock.unusual) + like
 
 
 def _tell_time(clock: Clock) -> str:

@@ -92,6 +92,10 @@ class Clock:
         self.camera: frozenset[CameraState] = frozenset()
         self.unusual = 0.0
         """Days in which such a frame comes once."""
+        self.episode = 0.0
+        """The part of the day in which it is unusual; 0 where nobody says."""
+        self.resembles = ""
+        """What the unusual is most like."""
         self.seen = Deadlines()
         self.true = Deadlines()
         self.again: list[Node] = []

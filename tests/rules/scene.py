@@ -58,7 +58,8 @@ class Scene:
         """What the source's clock says at 0 s."""
         self.at = at
         self.mode = mode
-        self.motion = self.unusual = 0.0
+        self.motion = self.unusual = self.episode = 0.0
+        self.resembles = ""
         self.camera: frozenset[CameraState] = frozenset()
         self.alerts: list[tuple[float, Alert]] = []
         self.misses: list[tuple[float, NearMiss]] = []
@@ -84,6 +85,8 @@ class Scene:
                 motion=self.motion,
                 camera=self.camera,
                 unusual=self.unusual,
+                episode=self.episode,
+                resembles=self.resembles,
             )
             self.note(self.engine.update(scene, self.mode))
             self.wait(PERIOD_S)

@@ -240,6 +240,29 @@ def test_what_is_unusual_holds_from_its_days_on_and_not_while_that_is_being_lear
     assert told[0] == ("unusual", "once_a_week", "once_a_week", True)
 
 
+def test_what_is_unusual_comes_once_in_an_episode_however_often_it_comes_back() -> None:
+    scene = Scene(rule(UnusualCondition(unusual=7.0)))
+    fired = []
+    for scene.unusual, scene.episode, seconds in (
+        (8.0, 1e9, 5), (0.0, 0.0, 8), (9.0, 1e9, 5), (0.0, 0.0, 20), (30.0, 1e9, 5),
+        (0.0, 0.0, 300), (8.0, 1e9, 5), (0.0, 0.0, 300), (8.0, 2e9, 5),
+    ):  # fmt: skip
+        before = len(scene.alerts)
+        scene.show(seconds)
+        fired.append(len(scene.alerts) - before)
+    assert fired == [1, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert scene.states()[1] == (28.0, "inactive")
+
+
+def test_an_alert_on_the_unusual_says_what_it_resembles() -> None:
+    scene = Scene(rule(UnusualCondition(unusual=7.0)))
+    scene.unusual, scene.resembles = 8.25, "most like Sat 14:03; differs: activity new"
+    scene.show(1)
+    ((_, alert),) = scene.alerts
+    value = alert.evidence[0].value
+    assert value == "once in 8.25d; most like Sat 14:03; differs: activity new"
+
+
 def test_what_is_unusual_counts_in_groups_and_is_looked_at_anew_after_a_reload() -> None:
     rare = UnusualCondition(unusual=1.0)
     scene = Scene(rule(NoneCondition(conditions=(rare,)), name="Usual"))
