@@ -24,6 +24,7 @@ SYSTEM_CONFIG = Path("/etc/edgehome/config.yaml")
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 64, 65, 66, 69, 74, 78
 STATUS = {
     "clip_missing": EX_NOINPUT,
+    "import_unreadable": EX_NOINPUT,
     "clip_unreadable": EX_DATAERR,
     "model_missing": EX_NOINPUT,
     "model_refused": EX_DATAERR,

@@ -96,9 +96,8 @@ class App:
         self.node.mode = remembered_mode(lasting.memory)
         self.node.recall(read_history(lasting.state))
         self._taught: Collection[str] = taught_in(lasting.state) or ()
-        lessons = LessonControls(
-            self.node, lasting.learning, lasting.memory, self._taught, self._announce_taught
-        )
+        learning, memory = lasting.learning, lasting.memory
+        lessons = LessonControls(self.node, learning, memory, self._taught, self._teach)
         self._controls = Controls(
             self.node,
             self.config,
@@ -121,11 +120,7 @@ class App:
             outcome = supervisor.run(
                 lambda command: self._obey(command, supervisor),
                 lambda: self._turn(supervisor),
-                lambda: min(
-                    self._lasting.saves.deadline_s,
-                    self._controls.deadline_s,
-                    self._lasting.learning.lessons.deadline_s,
-                ),
+                lambda: min(self._lasting.deadline_s, self._controls.deadline_s),
             )
             self._ended = True
             return outcome
@@ -193,10 +188,12 @@ class App:
         messages = announcer.messages(self.config, self.identity, named, self._taught)
         self._delivery.publish(messages)
 
-    def _announce_taught(self, names: Collection[str]) -> None:
-        """Publish it anew, with other taught activities."""
-        self._taught = names
-        self._announce()
+    def _teach(self, names: Collection[str]) -> None:
+        """Announce other taught activities; the rules go by what was taught, and how well."""
+        if set(names) != set(self._taught):
+            self._taught = names
+            self._announce()
+        self._request_reload()
 
     def _tell(self, event: Alert, event_type: str) -> None:
         """Tell the home of what was done to the node itself."""

@@ -42,6 +42,11 @@ class Lasting:
     measurements: Measurements
     learning: Learning
 
+    @property
+    def deadline_s(self) -> float:
+        """When files are to be looked at, on the monotonic clock."""
+        return min(self.saves.deadline_s, self.learning.lessons.deadline_s)
+
     def descriptors(self) -> list[int]:
         """Return what the loop is to wake for."""
         ours = [self.wakeup.fileno(), self.errands.fileno(), self.saves.fileno()]

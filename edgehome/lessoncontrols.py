@@ -30,15 +30,19 @@ class LessonControls:
         learning: Learning,
         memory: StateFile,
         announced: Collection[str],
-        announce: Callable[[Collection[str]], None],
+        changed: Callable[[Collection[str]], None],
     ) -> None:
-        """Take what announces the names of all taught activities, and those that it did last."""
+        """Take the names of the taught activities that were announced last.
+
+        `changed` is told all names whenever one was taught, anew too.
+        """
         self._node = node
         self._learning = learning
         self._lessons = learning.lessons
         self._memory = memory
         self._announced = set(announced)
-        self._announce = announce
+        self._changed = changed
+        self._versions: set[tuple[str, int]] | None = None
         node.teaching = memory.get("teaching", "")
 
     def refused(self, command: Command) -> str:
@@ -85,9 +89,9 @@ class LessonControls:
             return False
         self._node.taught = told
         names = {one.name for one in told}
-        if names != self._announced:
-            self._announced = names
-            self._announce(names)
+        before, self._versions = self._versions, {(one.name, one.version) for one in told}
+        if self._versions != before and (before is not None or names != self._announced):
+            self._changed(names)
         return True
 
     def _judge(self) -> None:

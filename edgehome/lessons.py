@@ -129,9 +129,9 @@ class Lessons:
             self._problem(alert.label, not_taught(alert.label))
         until = alert.at.timestamp()
         since = max((alert.since or alert.at).timestamp() - BEFORE_S, until - LONGEST_S)
+        until = max(until, min(until + AFTER_S, self._clock()))
         for name in dict.fromkeys(taught):
             self._ask(name, (since, until), shows=not normal, source="feedback")
-        until = max(until, min(until + AFTER_S, self._clock()))
         for name, (label, level) in corrected.items():
             judged = Judged(label, level, too_clear(label, alert.score, level))
             self._ask(name, (since, until), shows=False, source="feedback", judged=judged)

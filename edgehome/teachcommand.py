@@ -108,7 +108,7 @@ def _change(store: LessonStore, name: str, options: argparse.Namespace) -> Lesso
     if options.remove:
         return _settled(lessontraining.remove(store, name))
     if options.take:
-        data = base64.b64encode(options.take.read_bytes()).decode()
+        data = base64.b64encode(_imported(options.take)).decode()
         change = {"did": "import", "file": data}
         return _settled(lessontraining.change(store, name, [change], _model(options.config)))
     listed = [(True, text) for text in options.yes] + [(False, text) for text in options.no]
@@ -120,6 +120,17 @@ def _change(store: LessonStore, name: str, options: argparse.Namespace) -> Lesso
     if times:
         status = _from_node(store, name, times)
     return status
+
+
+def _imported(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EdgehomeError(
+            "import_unreadable",
+            f"Cannot read {path}: {error.strerror}.",
+            "Name a file that `edgehome teach NAME --export FILE` wrote.",
+        ) from error
 
 
 def _settled(learnt: Learnt) -> LessonStatus | None:

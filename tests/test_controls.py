@@ -295,4 +295,5 @@ def test_lessons_are_told_once_their_files_were_read_and_announced_when_others_a
     assert not home.controls.turn()
     status = replace(status, version=3)
     assert home.controls.turn()
-    assert home.announced == [{"dance"}], "the same sensors"
+    assert home.announced == [{"dance"}] * 2, "the rules go by another threshold"
+    assert not home.controls.turn()

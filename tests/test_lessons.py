@@ -92,6 +92,22 @@ def test_a_rule_may_be_written_before_its_activity_is_taught(
     assert "wen" in refused.stderr
 
 
+def test_a_rule_that_was_there_first_is_taken_over_once_its_activity_was_taught(
+    daemon: Daemon, listener: Listener, examples: list[str]
+) -> None:
+    daemon.start()
+    wait_for_alerts(listener, 1, SLOW_S)
+    daemon.config["rules"] = [{"name": "Wrestling", "when": "wrestle", "repeat_interval": "1s"}]
+    daemon.write()
+    wait_for(lambda: "config_invalid" in problems(listener), SLOW_S, "refused")
+    assert teach(daemon, "wrestle", *examples).returncode == 0
+    wait_for(lambda: "config_invalid" not in problems(listener), SLOW_S, "taken over")
+    assert teach(daemon, "wrestle", "--remove").returncode == 0
+    wait_for(lambda: problems(listener), SLOW_S, "nobody knows it any more")
+    assert teach(daemon, "wrestle", "--undo").returncode == 0
+    wait_for(lambda: not problems(listener), SLOW_S, "it does again")
+
+
 def test_a_running_node_learns_of_the_seconds_that_it_remembers(
     daemon: Daemon, listener: Listener
 ) -> None:
@@ -109,6 +125,13 @@ def test_a_running_node_learns_of_the_seconds_that_it_remembers(
     assert "Nothing moved" in nothing.stderr
     assert list((daemon.state / "taught").glob("*.ask")) == []
     assert list((daemon.state / "taught").glob("*.told")) == []
+
+
+def test_a_file_to_import_that_is_not_there_is_told_with_a_remedy(daemon: Daemon) -> None:
+    done = teach(daemon, "wrestle", "--import", "nowhere.json")
+    assert done.returncode == 66
+    assert "Cannot read nowhere.json" in done.stderr
+    assert "--export" in done.stderr
 
 
 def test_without_a_running_node_times_are_refused_with_a_remedy(daemon: Daemon) -> None:
