@@ -17,7 +17,7 @@ from edgehome.heads.faults import faults_of
 from edgehome.heads.head import Head, fields_of
 from edgehome.teaching.honesty import HeldOut, hold_out, tail_of, told_apart, wilson
 from edgehome.teaching.learner import fit, windows_in, windows_of
-from edgehome.teaching.lesson import MOST_EXAMPLES, Lesson
+from edgehome.teaching.lesson import MOST_EXAMPLES, Lesson, example_of
 from edgehome.teaching.taught import Taught, Wish, teach
 from edgehome.teaching.words import alarms
 from edgehome.types import Problem
@@ -117,6 +117,26 @@ def test_a_false_alert_that_was_normal_scores_lower_afterwards() -> None:
     windows = windows_of(taken, RATE)
     gap = [h.probability(windows).max() - h.threshold for h in (before, after)]
     assert gap[0] > 0 > gap[1]
+
+
+def test_one_false_alert_that_was_judged_changes_more_than_one_more_of_many_normal_ones() -> None:
+    rng = np.random.default_rng(8)
+    many = lesson(5, 60)
+    alert = seconds(rng, act=0.45)
+    alert[:, -8:] += 0.2  # something of its own, by which it can be known
+    rises = {}
+    for source in ("unmarked", "feedback"):
+        judged = example_of(alert, shows=False, occasion="x", source=source)
+        taught = many.add([judged], "2026-11-23T12:00")
+        assert not isinstance(taught, Problem)
+        head = head_of(teach(taught, general()))
+        once_more = windows_in(alert * np.float32(1.02), RATE)
+        shown = [windows_of(e, RATE) for e in taught.shown if e.shows]
+        lowest = min(float(head.probability(one).max()) for one in shown)
+        rises[source] = float(head.probability(once_more).max()), lowest, head.threshold
+    again, lowest, threshold = rises["feedback"]
+    assert again < rises["unmarked"][0] - 0.1
+    assert again < threshold < lowest, "what was shown is still told apart"
 
 
 def test_held_out_scores_do_not_know_what_they_score() -> None:

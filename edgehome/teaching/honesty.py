@@ -77,12 +77,16 @@ def hold_out(
     no: Sequence[Windows],
     general: General | None,
     occasions: Sequence[str],
+    counts: Sequence[float] | None = None,
 ) -> HeldOut:
     """Return held-out scores; `occasions` are those of `yes` and then of `no`.
+
+    `counts` says how much each of `no` counts beside the others.
 
     All of an occasion is left out together. Where all examples of the activity are of one, each
     is left out by itself: the figures flatter then.
     """
+    counts = [1.0] * len(no) if counts is None else counts
     fold, folds = _folds(occasions, len(yes))
     clip_fold = np.zeros(0, np.int64) if general is None else general.clip % folds
     best = np.full(len(yes), -np.inf)
@@ -91,8 +95,14 @@ def hold_out(
     for number in range(folds):
         mine = [i for i, f in enumerate(fold) if f == number]
         shown = [one for i, one in enumerate(yes) if i not in mine]
-        calm = [one for i, one in enumerate(no, len(yes)) if i not in mine]
-        learnt = fit(shown, calm or list(no), general, without=clip_fold == number)
+        calm = [i for i in range(len(no)) if i + len(yes) not in mine] or range(len(no))
+        learnt = fit(
+            shown,
+            [no[i] for i in calm],
+            general,
+            without=clip_fold == number,
+            counts=[counts[i] for i in calm],
+        )
         for i in mine:
             if i < len(yes):
                 best[i] = learnt(yes[i]).max()

@@ -58,18 +58,20 @@ def fit(
     general: General | None,
     *,
     without: NDArray[np.bool_] | None = None,
+    counts: Sequence[float] | None = None,
     strength: float = STRENGTH,
     share: float = SHARE,
 ) -> Linear:
     """Return what tells the examples `yes` from `no` and from general negatives.
 
     Each example is its windows, (windows, width). `without` are general negatives to leave out,
-    (windows of `general`,). There must be an example of the activity, and a negative of some kind.
+    (windows of `general`,). `counts` says how much each of `no` counts beside the others; they are
+    all alike without. There must be an example of the activity, and a negative of some kind.
     """
     center, scale = _standard(no, general)
     rows, weights = [*yes, *no], [*_shared(yes, 0.5)]
     home = 1.0 if general is None else HOME
-    weights += _shared(no, 0.5 * home)
+    weights += _shared(no, 0.5 * home, counts)
     if general is not None:
         kept = general.windows if without is None else general.windows[~without]
         clips = general.clip if without is None else general.clip[~without]
@@ -96,9 +98,13 @@ def _standard(no: Sequence[Windows], general: General | None) -> tuple[Windows, 
     return rows.mean(axis=0), rows.std(axis=0).clip(_LEAST_SCALE)
 
 
-def _shared(examples: Sequence[Windows], total: float) -> list[NDArray[np.float64]]:
-    """Return weights that give each example the same, and each window of one."""
-    return [np.full(len(one), total / len(examples) / len(one)) for one in examples]
+def _shared(
+    examples: Sequence[Windows], total: float, counts: Sequence[float] | None = None
+) -> list[NDArray[np.float64]]:
+    """Return weights that give each example what it counts, and each window of one the same."""
+    counts = [1.0] * len(examples) if counts is None else counts
+    each = total / max(sum(counts), _LEAST_SCALE)
+    return [np.full(len(e), each * c / len(e)) for e, c in zip(examples, counts, strict=True)]
 
 
 def _foremost(

@@ -40,13 +40,19 @@ from edgehome.teaching.words import (
 from edgehome.types import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgehome.heads.training import Linear
     from edgehome.teaching.general import General
+    from edgehome.teaching.learner import Windows
     from edgehome.teaching.lesson import Lesson
 
 ALARMS_A_DAY = 1.0
 MOVING_S_A_DAY = 7200.0
 """Seconds a day in which something moves, and so the model looks, where nobody has measured it."""
+FEEDBACK = "feedback"
+"""The source of an example that is an alert's window, judged to be normal."""
+MOST_INSISTED = 64.0
 _LEAST, _MOST = 0.05, 0.995
 
 
@@ -108,7 +114,10 @@ def teach(lesson: Lesson, general: General | None, wish: Wish | None = None) -> 
     windows = [windows_of(example, lesson.rate) for example in shown]
     count = sum(example.shows for example in shown)
     yes, no = windows[:count], windows[count:]
-    held = hold_out(yes, no, general, [example.occasion for example in shown])
+    judged = [example.source == FEEDBACK for example in shown[count:]]
+    occasions = [example.occasion for example in shown]
+    counts = _counts(yes, no, judged, general)
+    held = hold_out(yes, no, general, occasions, counts)
     slope, offset = _calibrated(held)
     here, day = held.pieces(lesson.rate), wish.moving_s_a_day / WINDOW_S
     tail = worse_tail(here, held.general, wish.alarms_a_day, day)
@@ -116,8 +125,37 @@ def teach(lesson: Lesson, general: General | None, wish: Wish | None = None) -> 
     figures = _figures(lesson, held, tail, level, wish)
     says = sentence(lesson.name, figures)
     threshold = min(max(_sigmoid(slope * level + offset), _LEAST), _MOST)
-    head = _head(lesson, fit(yes, no, general), (slope, offset), threshold, _card(figures, says))
+    learnt = fit(yes, no, general, counts=counts)
+    head = _head(lesson, learnt, (slope, offset), threshold, _card(figures, says))
     return Taught(None, head, figures, says)
+
+
+def _counts(
+    yes: Sequence[Windows],
+    no: Sequence[Windows],
+    judged: Sequence[bool],
+    general: General | None,
+) -> list[float]:
+    """Return how much each normal example counts: a judged false alert up to MOST_INSISTED.
+
+    It is insisted on while it scores a third or more of the way from what is normal here otherwise
+    to what was shown; one example among a hundred would change next to nothing.
+    """
+    counts = [1.0] * len(no)
+    calm = [one for one, alert in zip(no, judged, strict=True) if not alert]
+    while any(judged) and max(counts) < MOST_INSISTED:
+        learnt = fit(yes, no, general, counts=counts)
+        shown, normal = (
+            float(np.median([learnt(one).max() for one in group])) for group in (yes, calm or no)
+        )
+        high = [
+            alert and float(learnt(one).max()) > normal + (shown - normal) / 3
+            for one, alert in zip(no, judged, strict=True)
+        ]
+        if not any(high):
+            break
+        counts = [4 * c if more else c for c, more in zip(counts, high, strict=True)]
+    return counts
 
 
 def _missing(lesson: Lesson, general: General | None) -> Problem | None:

@@ -1,4 +1,4 @@
-"""An activity taught at the real Home Assistant: acted out, and made a rule of."""
+"""An activity taught at the real Home Assistant: acted out, made a rule of, and corrected."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def alerts_of(listener: Client, stage: Stage, clip: str, seconds: float) -> int:
     return len(alerts(listener)) - before
 
 
-def test_what_is_acted_out_is_learnt_and_raises_alerts(
+def test_what_is_acted_out_is_learnt_raises_alerts_and_is_corrected(
     daemon: Daemon, home: HomeAssistant, listener: Client, stage: Stage
 ) -> None:
     home.call("text", "set_value", "text.front_door_new_activity", value="Wrestle!")
@@ -152,5 +152,10 @@ def test_what_is_acted_out_is_learnt_and_raises_alerts(
     (alert, *_) = alerts(listener).values()
     assert (alert["rule"], alert["label"]) == ("Wrestling", "wrestle")
 
+    time.sleep(CLIP_S)  # somebody has to walk to the button
+    version = lesson(home)["version"]
+    press(home, "not_suspicious")
+    wait_for_version(home, version)
+    assert alerts_of(listener, stage, ANOTHER, CLIP_S) == 0
     assert home.complaints() == []
     assert daemon.alive(), daemon.said()[-3000:]
