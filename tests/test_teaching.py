@@ -122,8 +122,8 @@ def test_a_false_alert_that_was_normal_scores_lower_afterwards() -> None:
 def test_one_false_alert_that_was_judged_changes_more_than_one_more_of_many_normal_ones() -> None:
     rng = np.random.default_rng(8)
     many = lesson(5, 60)
-    alert = seconds(rng, act=0.45)
-    alert[:, -8:] += 0.2  # something of its own, by which it can be known
+    alert = seconds(rng, act=0.4)
+    alert[:, -8:] += 0.3  # something of its own, by which it can be known
     rises = {}
     for source in ("unmarked", "feedback"):
         judged = example_of(alert, shows=False, occasion="x", source=source)
