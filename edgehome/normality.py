@@ -77,6 +77,13 @@ def encode_kept(data: bytes) -> bytes:
     return b'{"normal": true}\n' + data
 
 
+def decode_kept(said: object, tail: bytes) -> KeptNormal:
+    """Return what is handed over; raises ValueError."""
+    if said is not True or len(tail) > MOST_NORMAL_BYTES:
+        raise ValueError("what was kept of what is normal is at most 190 KiB")
+    return KeptNormal(tail)
+
+
 def encode_judged(span: JudgedSpan) -> bytes:
     """Return the packet that says what a span is."""
     return json.dumps({"judged": asdict(span)}).encode()

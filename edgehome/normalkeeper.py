@@ -24,6 +24,8 @@ from edgehome.statefile import FileWriter
 from edgehome.types import Alert, Problem
 
 FILE = "normal.bin"
+MOST_SPANS = 24
+"""Of alerts, told again to a worker: it takes few packets at a time."""
 APART_S = 30.0
 """What is so near to an alert is not learnt either."""
 
@@ -43,6 +45,10 @@ class NormalKeeper:
         self._tell: Tell = lambda _: False
         self._report: Report = lambda _origin, _problem: None
         self._data: bytes | None = None
+        self._newest: list[bytes] = []
+        self._spans: list[bytes] = []
+        """What was said of alerts since the worker told what it learnt, and between the last two
+        times: it may have told before it heard."""
         self._waits = False
         """Whether a worker waits for what is being read."""
         self.learnt: float | None = None
@@ -60,8 +66,7 @@ class NormalKeeper:
         elif self._data is None:
             self._waits = True
         elif self.learnt is None:  # once a worker: it says again that it is ready
-            self._tell([encode_kept(self._data)])
-            self.learnt = 0.0
+            self._hand_over(self._data)
 
     def said(self, normality: Normality) -> None:
         """Note how far the worker is, and have written what it learnt."""
@@ -72,6 +77,7 @@ class NormalKeeper:
             self._report("normal", normality.begun)
         if normality.data:
             self._data = normality.data
+            self._spans, self._newest = self._newest, []
             self._writer.put(self._path, normality.data)
 
     def worker_gone(self) -> None:
@@ -88,9 +94,15 @@ class NormalKeeper:
 
     def _judge(self, alert: Alert, verdict: Verdict) -> None:
         since, until = (alert.since or alert.at).timestamp(), alert.at.timestamp()
+        span = encode_judged(JudgedSpan(max(since - APART_S, 0.0), until + APART_S, verdict))
+        self._newest = [*self._newest, span][-MOST_SPANS:]
         if self.learnt is not None:
-            span = JudgedSpan(max(since - APART_S, 0.0), until + APART_S, verdict)
-            self._tell([encode_judged(span)])
+            self._tell([span])
+
+    def _hand_over(self, data: bytes) -> None:
+        """Tell a worker what was kept, and what was judged since."""
+        self._tell([encode_kept(data), *self._spans, *self._newest])
+        self.learnt = 0.0
 
     def _read(self) -> bytes:
         try:
@@ -106,5 +118,4 @@ class NormalKeeper:
         self._data = data
         if self._waits:
             self._waits = False
-            self._tell([encode_kept(data)])
-            self.learnt = 0.0
+            self._hand_over(data)

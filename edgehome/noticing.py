@@ -17,7 +17,7 @@ from edgehome.gate.tamper import ADOPT_S
 from edgehome.messages import Message
 from edgehome.normality import JudgedSpan, KeptNormal, Normality, Verdict
 from edgehome.novelty.evidence import words_of
-from edgehome.novelty.normal import Key, Normal, Unusual
+from edgehome.novelty.normal import MOST_SPANS, Key, Normal, Unusual
 from edgehome.novelty.normalfile import decode_normal, encode_normal
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.types import CameraState, Problem, Scores
@@ -51,6 +51,8 @@ class Noticing:
         self._moved_s = 0.0
         self._told_s = 0.0
         self._percent = -1
+        self._judged: list[JudgedSpan] = []
+        """Those that came before the first frame."""
         self._learning = False
         """Whether a frame is just being learnt: an end then finds it half done."""
 
@@ -58,10 +60,10 @@ class Noticing:
         """Go on from what was kept, or take what a span of time was judged to be."""
         if isinstance(order, KeptNormal):
             self._kept, self._normal = order.data, None
-        elif self._normal and order.verdict is Verdict.OPEN:
-            self._normal.hold_back(order.since, order.until)
-        elif self._normal:
-            self._normal.release(order.since, order.until)
+        elif self._normal is None:
+            self._judged = [*self._judged, order][-MOST_SPANS:]
+        else:
+            self._judge(self._normal, order)
 
     def look(self, scores: Scores) -> Scores:
         """Return a frame's scores, with how unusual it is; learn of it."""
@@ -103,6 +105,16 @@ class Noticing:
         self._normal, self._told_s = normal, now_s
         self._percent = int(100 * normal.learnt)
         self._send(Normality(normal.learnt, encode_normal(normal) if begun else b"", begun))
+        for span in self._judged:
+            self._judge(normal, span)
+        self._judged = []
+
+    def _judge(self, normal: Normal, span: JudgedSpan) -> None:
+        if span.verdict is Verdict.OPEN:
+            normal.hold_back(span.since, span.until)
+        else:
+            normal.release(span.since, span.until)
+            self._told_s = -KEEP_S  # what somebody said is not to be said again
 
     def _elapsed_s(self, now_s: float) -> float:
         elapsed_s = 0.0 if self._before_s is None else now_s - self._before_s
@@ -139,7 +151,7 @@ class Noticing:
     def _tell(self, normal: Normal, now_s: float) -> None:
         """Tell of each percent of the learning, and now and then all that was learnt."""
         percent = int(100 * normal.learnt)
-        due = not 0 <= now_s - self._told_s < KEEP_S
+        due = now_s - self._told_s >= KEEP_S
         if due:
             self._told_s = now_s
         if due or percent != self._percent:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgehome.budget import Measured, measured_of
 from edgehome.messages import MAX_BYTES, MessageError
-from edgehome.normality import JudgedSpan, KeptNormal, decode_judged
+from edgehome.normality import JudgedSpan, KeptNormal, decode_judged, decode_kept
 from edgehome.types import EDGETPU_LIBRARY, WHOLE, Polygon, Region
 
 NO_CARD = {
@@ -158,7 +158,7 @@ def decode_request(packet: bytes) -> Request:
         line, _, tail = packet.partition(b"\n")
         fields = json.loads(line)
         if "normal" in fields:
-            return KeptNormal(tail)
+            return decode_kept(fields["normal"], tail)
         if "judged" in fields:
             return decode_judged(fields["judged"])
         if "take" in fields:

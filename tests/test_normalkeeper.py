@@ -107,6 +107,21 @@ def test_an_alert_is_left_out_and_learnt_when_it_was_nothing(home: Home) -> None
     assert {(span.since, span.until) for span in spans} == {(at - 34, at + 30)}  # type: ignore[union-attr]
 
 
+def test_what_was_judged_is_told_again_to_a_worker_that_may_not_have_kept_it(home: Home) -> None:
+    home.read()
+    home.keeper.leave_out(ALERT)
+    home.keeper.ready(READY)
+    home.keeper.judged_normal(ALERT)
+    told = home.told[1:]
+    assert len(told) == 2
+    for data, again in ((b"one", told), (b"two", [])):
+        home.keeper.said(Normality(0.5, data))
+        home.keeper.worker_gone()
+        home.told.clear()
+        home.keeper.ready(READY)
+        assert home.told == [encode_kept(data), *again]
+
+
 def test_what_began_anew_is_a_problem_until_the_next_half_hour(home: Home) -> None:
     home.read()
     home.keeper.ready(READY)

@@ -249,6 +249,49 @@ def test_what_was_judged_to_be_normal_is_unusual_no_more_and_what_was_not_still_
     assert found[Verdict.OPEN] > 7
 
 
+def test_what_is_judged_at_once_counts_for_what_was_not_learnt_yet_and_is_still_to_come(
+    learnt: bytes,
+) -> None:
+    place = Place(learnt)
+    place.time_s = 5 * DAY_S + 10
+    at = (BEGIN + timedelta(seconds=place.time_s)).timestamp()
+    span = JudgedSpan(at - 1, at + 14, Verdict.OPEN)
+    place.happen(strange(), 6)
+    place.noticing.obey(span)
+    place.noticing.obey(replace(span, verdict=Verdict.NORMAL))
+    place.happen(strange(), 6)
+    assert any(said.data for said in place.said), "kept at once"
+    place.noticing.end()
+    place = Place(place.kept())
+    place.time_s = 6 * DAY_S + 10
+    assert max(scores.unusual for scores in place.happen(strange(), 12)) < 1
+
+
+def test_what_is_judged_before_the_first_frame_is_not_lost(learnt: bytes) -> None:
+    place = Place(learnt)
+    place.time_s = 5 * DAY_S + 10
+    at = (BEGIN + timedelta(seconds=place.time_s)).timestamp()
+    place.noticing.obey(JudgedSpan(at - 1, at + 20, Verdict.OPEN))
+    place.happen(strange(), 12)
+    place.noticing.end()
+    kept = decode_normal(place.kept(), KEY, WIDTH)
+    assert not isinstance(kept, Problem)
+    assert len(kept.held) >= 15
+
+
+def test_a_clock_that_jumps_by_years_and_back_leaves_what_is_known(learnt: bytes) -> None:
+    place = Place(learnt)
+    for jump_s in (5 * DAY_S, 3000 * DAY_S, 5 * DAY_S + 600):
+        place.time_s = jump_s
+        place.happen(place.acts[2], 30)
+    place.noticing.end()
+    before, after = (decode_normal(data, KEY, WIDTH) for data in (learnt, place.kept()))
+    assert not isinstance(before, Problem)
+    assert not isinstance(after, Problem)
+    assert after.moments.days.sum() > 0.8 * before.moments.days.sum()
+    assert after.learnt == 1
+
+
 def test_a_worker_that_is_ended_while_it_learns_tells_nothing_half_done() -> None:
     place = Place()
     place.see(place.acts[0])
@@ -301,8 +344,10 @@ def test_nonsense_of_the_worker_is_refused(packet: bytes) -> None:
         b'{"judged": {"since": 1, "until": 1e300, "verdict": "open"}}',
         b'{"judged": {"since": 1, "until": 2, "verdict": "good"}}',
         b'{"judged": 1}',
+        b'{"normal": "all"}\nx',
+        b'{"normal": true}\n' + bytes(MOST_NORMAL_BYTES + 1),
     ],
 )
-def test_nonsense_about_a_span_is_refused(packet: bytes) -> None:
+def test_nonsense_of_the_supervisor_is_refused(packet: bytes) -> None:
     with pytest.raises(MessageError):
         decode_request(packet)

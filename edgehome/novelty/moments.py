@@ -35,6 +35,8 @@ _LIKE = 2.0
 _JUDGED_DAYS = 2 * _NEEDED[-1]
 """As if a moment had been there on so many days: what people say lasts a month."""
 _FADE_EVERY_S = 3600.0
+_MOST_AWAY_DAYS = 7.0
+"""A longer pause fades no more than this: the clock may have jumped by years."""
 _SLOWEST = 0.01
 _GROWTH = 1.01
 _WIDEST = 30.0
@@ -192,7 +194,8 @@ class Moments:
             self.faded = at
         if at - self.faded < _FADE_EVERY_S:
             return
-        kept = np.float32(0.5 ** ((at - self.faded) / DAY_S / HALF_LIFE_DAYS))
+        days = min((at - self.faded) / DAY_S, _MOST_AWAY_DAYS)
+        kept = np.float32(0.5 ** (days / HALF_LIFE_DAYS))
         self.count *= kept
         self.days *= kept
         self.hours *= kept

@@ -39,6 +39,7 @@ _GAP_S = 2.0
 _MOST_PENDING = 400
 MOST_HELD = 1000
 MOST_SPANS = 64
+_MOST_JUDGED = 8
 _SLOWEST = 1 / 20_000
 _SLOWEST_TYPICAL = 1 / 2000
 _EXPECT_S = 60.0
@@ -120,6 +121,8 @@ class Normal:
         self.held: deque[Window] = deque(maxlen=MOST_HELD)
         """Held back, until they are judged."""
         self.spans: list[tuple[float, float]] = []
+        self.judged: deque[tuple[float, float]] = deque(maxlen=_MOST_JUDGED)
+        """Spans of which windows may still come that count as normal at once."""
 
     @property
     def learnt(self) -> float:
@@ -164,8 +167,10 @@ class Normal:
         self.spans = [*self.spans, (start, end)][-MOST_SPANS:]
 
     def release(self, start: float, end: float) -> None:
-        """Learn the windows of a span: it was judged to be normal, and counts from now on."""
-        normal = [window for window in self.held if start <= window.at <= end]
+        """Learn the windows of a span, those to come too: it was judged to be normal."""
+        self.judged.append((start, end))
+        normal = [w for w in (*self.held, *self._pending) if start <= w.at <= end]
+        self._pending = deque(w for w in self._pending if not start <= w.at <= end)
         self.drop(start, end, peaks=False)
         for window in normal:
             self._learn(window, judged=True)
@@ -259,7 +264,8 @@ class Normal:
         if any(start <= window.at <= end for start, end in self.spans):
             self.held.append(window)
         else:
-            self._learn(window)
+            judged = any(start <= window.at <= end for start, end in self.judged)
+            self._learn(window, judged=judged)
 
     def _learn(self, window: Window, *, judged: bool = False) -> None:
         self.totals.windows += 1
