@@ -20,6 +20,7 @@ from edgehome import __version__
 from edgehome.types import EdgehomeError
 
 SYSTEM_CONFIG = Path("/etc/edgehome/config.yaml")
+SYSTEM_STATE = Path("/var/lib/edgehome")
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 64, 65, 66, 69, 74, 78
 STATUS = {
     "clip_missing": EX_NOINPUT,
@@ -63,6 +64,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
+    if "state" in options and options.state is None:
+        options.state = _state_folder(getattr(options, "config", SYSTEM_CONFIG))
     level = logging.INFO if options.run is _run else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -73,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        sys.stderr.write(f"edgehome: {error}. What is the service's needs root: sudo edgehome\n")
+        return EX_IOERR
     except OSError as error:
         sys.stderr.write(f"edgehome: {error}\n")
         return EX_IOERR
@@ -103,7 +109,7 @@ def _parser() -> Parser:
     run = commands.add_parser("run", help="watch, judge and tell Home Assistant, until stopped")
     _config_option(run)
     run.add_argument(
-        "--state", type=Path, default=_state_folder(), help="outbox and memory (%(default)s)"
+        "--state", type=Path, default=_own_state(), help="outbox and memory (%(default)s)"
     )
     run.set_defaults(run=_run)
 
@@ -111,15 +117,15 @@ def _parser() -> Parser:
     add_replay(commands, _default_config())
     add_test_rules(commands)
     add_look(commands, _default_config())
-    add_measuring(commands, _default_config(), _state_folder())
+    add_measuring(commands, _default_config())
     add_models(commands, _default_config())
     add_vocabulary(commands, _default_config())
-    add_explain(commands, _state_folder())
-    add_selftest(commands, _default_config(), _state_folder())
+    add_explain(commands)
+    add_selftest(commands, _default_config())
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
-    doctor.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    doctor.add_argument("--state", type=Path, help="the state folder (the service's)")
     doctor.add_argument("--json", action="store_true", help="one JSON object a check")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -134,7 +140,7 @@ def _add_purge(commands: Commands) -> None:
         "configuration and password here. There is no way back.",
     )
     _config_option(purge)
-    purge.add_argument("--state", type=Path, default=_state_folder(), help="(%(default)s)")
+    purge.add_argument("--state", type=Path, help="the state folder (the service's)")
     purge.add_argument("--yes", action="store_true", help="do not ask")
     purge.add_argument("--keep-config", action="store_true", help="and the password")
     purge.add_argument(
@@ -154,7 +160,13 @@ def _default_config() -> Path:
     return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else Path("config.yaml")
 
 
-def _state_folder() -> Path:
+def _state_folder(config: Path) -> Path:
+    """Return where a node with this configuration keeps its state: the service, or one's own."""
+    own = _own_state()
+    return SYSTEM_STATE if config == SYSTEM_CONFIG and SYSTEM_STATE.exists() else own
+
+
+def _own_state() -> Path:
     """Return systemd's state folder, else one in the user's home (XDG base directories)."""
     systemd = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
