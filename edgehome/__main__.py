@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if "state" in options and options.state is None:
         options.state = _state_folder(getattr(options, "config", SYSTEM_CONFIG))
-    level = logging.INFO if options.run is _run else logging.WARNING
+    # What doctor finds it prints, each once and with its remedy.
+    level = {_run: logging.INFO, _doctor: logging.ERROR}.get(options.run, logging.WARNING)
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     try:
         status: int = options.run(options)
