@@ -121,7 +121,7 @@ def adopted(done: Adopted) -> str:
     """Return where a compiler's file is now, and how it is used."""
     return f"""\
 {done.path}: the form of {done.model.name} for an Edge TPU; its hash is in the manifest
-It is used where a Coral answers (runtime.delegate: auto or edgetpu), by a node that is started anew:
+A node that is started anew uses it where a Coral answers (runtime.delegate: auto or edgetpu):
   sudo systemctl restart edgehome
 Is it good? As root, with the node stopped: edgehome doctor"""
 
