@@ -82,8 +82,9 @@ def take(
     for error in errors:
         logger.error("%s", error)
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
-    message = f"{count} in the configuration, the first: {errors[0]}."
-    return Problem("config_invalid", message, "Correct it and run `edgehome check`, then reload.")
+    message = f"{count} in the configuration, the first: {errors[0]}".rstrip(".")
+    message += "" if message.endswith("?") else "."
+    return Problem("config_invalid", message, "sudo edgehome check lists all; correct and save it.")
 
 
 def load(path: Path, state: Path) -> Loaded:
@@ -147,6 +148,10 @@ def _last_good(path: Path, copy: Path) -> Loaded | None:
     except OSError:
         return None
     # The folder is the original's: relative paths in the copy mean what they meant there.
-    # Labels are not checked again: a model that changed since must not take the home's eyes.
-    config = _examine(data, str(copy), path.resolve().parent, lambda _model: None).config
-    return Loaded(config, data=data) if config else None
+    # Labels need not fit any more: a model that changed since must not take the home's eyes. Where
+    # they do, a pack is cut down to those of the model, as it was before.
+    for labels in (labels_of, lambda _model: None):
+        config = _examine(data, str(copy), path.resolve().parent, labels).config
+        if config:
+            return Loaded(config, data=data)
+    return None

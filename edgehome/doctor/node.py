@@ -106,7 +106,7 @@ def vision(config: Config, holders: Sequence[Holder]) -> Iterator[Finding]:
         problem = failure or Problem(
             "worker_ended",
             f"The worker ended, or loaded the model for more than {WORKER_S:.0f} s.",
-            "Read what it says: journalctl -u edgehome -n 50",
+            "Read what it says: sudo journalctl -u edgehome -n 50",
         )
         yield bad("runtime", problem)
         return

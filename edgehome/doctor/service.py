@@ -13,9 +13,9 @@ ASKED = (
     "NeedDaemonReload"
 )
 MANY_RESTARTS = 3
-LOG = "journalctl -u edgehome -n 50"
+LOG = "sudo journalctl -u edgehome -n 50"
 STATUSES = {
-    "78": "its configuration is wrong: edgehome check /etc/edgehome/config.yaml",
+    "78": "its configuration is wrong: sudo edgehome check /etc/edgehome/config.yaml",
     "203": "its program is not there",
     "216": "a group of it is not there",
     "217": "its user is not there",
