@@ -216,6 +216,11 @@ def test_the_last_error_of_the_log_is_told() -> None:
     silent(service.last_error(lambda *_: "INFO a: b\n"), service.last_error(lambda *_: None))
 
 
+def test_what_a_run_before_this_one_logged_is_not_told_any_more() -> None:
+    logs = {"_SYSTEMD_INVOCATION_ID=2f": "INFO a: b\n", "--unit": "ERROR a: of an earlier run\n"}
+    silent(service.last_error(lambda *words: "2f\n" if words[1] == "show" else logs[words[1]]))
+
+
 # --- who may open the camera, and who has it
 
 

@@ -75,8 +75,10 @@ def _restarts(said: dict[str, str]) -> Iterator[Finding]:
 
 
 def last_error(ask: Ask) -> Iterator[Finding]:
-    """Yield the last error that the service has logged since the machine's start, if any."""
-    log = ask("journalctl", "--unit", NAME, "--boot", "--lines=300", "--output=cat", "--no-pager")
+    """Yield the last error that the service has logged since its own start, if any."""
+    run = (ask("systemctl", "show", NAME, "--property=InvocationID", "--value") or "").strip()
+    which = (f"_SYSTEMD_INVOCATION_ID={run}",) if run else ("--unit", NAME, "--boot")
+    log = ask("journalctl", *which, "--lines=300", "--output=cat", "--no-pager")
     errors = [line for line in (log or "").splitlines() if line.startswith(("ERROR ", "CRITICAL "))]
     if errors:
         yield Finding("log", "poor", f"The last error: {errors[-1][:300]}", f"Read {LOG}")
