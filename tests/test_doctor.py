@@ -193,6 +193,11 @@ RUNS = {
         ({"ActiveState": "failed", "ExecMainStatus": "78"}, "bad", "its configuration is wrong"),
         ({"ActiveState": "failed", "ExecMainStatus": "217"}, "bad", "its user is not there"),
         ({"NRestarts": "7"}, "poor", "restart it 7 times"),
+        (
+            {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainStatus": "216"},
+            "bad",
+            "a group of it is not there",
+        ),
     ],
 )
 def test_how_systemd_sees_the_service_is_told(

@@ -43,9 +43,14 @@ def service(said: dict[str, str]) -> Iterator[Finding]:
         message = "The service is not installed: nothing watches when you log out."
         yield Finding("service", "poor", message, "Run: sudo ./install.sh")
         return
-    if not running(said):
-        status = said.get("ExecMainStatus", "")
-        why = STATUSES.get(status, f"result {said.get('Result', '')}, status {status}")
+    status = said.get("ExecMainStatus", "")
+    why = STATUSES.get(status, f"result {said.get('Result', '')}, status {status}")
+    if said.get("SubState") == "auto-restart":
+        remedy = f"Read {LOG}; what is missing is put right by: sudo ./install.sh"
+        yield Finding(
+            "service", "bad", f"The service ends as soon as it is started: {why}.", remedy
+        )
+    elif not running(said):
         if said.get("ActiveState") == "failed":
             remedy = f"Read {LOG}; then: sudo systemctl restart edgehome"
             yield Finding("service", "bad", f"The service has failed: {why}.", remedy)
