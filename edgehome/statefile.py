@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -25,7 +26,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     with temporary.open("wb") as file:
         if os.geteuid() == ROOT:  # a command with sudo: the service must read it as well
             folder = path.parent.stat()
-            os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
+            with contextlib.suppress(OSError):  # a file system without owners
+                os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
