@@ -215,7 +215,7 @@ install_system_packages() {
         is_installed python3-picamera2 || missing+=(python3-picamera2)
     elif ! is_installed python3-picamera2; then
         say "no Pi camera here: that needs Raspberry Pi OS, whose apt has python3-picamera2;" \
-            "RTSP and USB cameras work"
+            "RTSP and USB cameras work: name yours in $config/config.yaml, camera.source"
         video=yes
     fi
     # An upgrade takes nothing away: a camera may need what was asked for once.
@@ -422,7 +422,7 @@ install_all() {
     open_for_coral
     start_release
     say "done. Edit $config/config.yaml, then: sudo systemctl reload edgehome." \
-        "Anything unclear: edgehome doctor"
+        "Anything unclear: sudo edgehome doctor"
 }
 
 roll_back() {

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgehome import __version__
-from edgehome.statefolder import home_folder, state_folder
+from edgehome.statefolder import SYSTEM_CONFIG, own_state, state_of
 from edgehome.types import EdgehomeError
 
-SYSTEM_CONFIG = Path("/etc/edgehome/config.yaml")
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_IOERR, EX_CONFIG = 64, 65, 66, 69, 74, 78
 STATUS = {
     "clip_missing": EX_NOINPUT,
@@ -74,7 +73,10 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
-    level = logging.INFO if options.run is _run else logging.WARNING
+    if "state" in options and options.state is None:
+        options.state = state_of(getattr(options, "config", SYSTEM_CONFIG))
+    # What doctor finds it prints, each once and with its remedy.
+    level = {_run: logging.INFO, _doctor: logging.ERROR}.get(options.run, logging.WARNING)
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     try:
         status: int = options.run(options)
@@ -84,6 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        sys.stderr.write(f"edgehome: {error}. What is the service's needs root: sudo edgehome\n")
+        return EX_IOERR
     except OSError as error:
         sys.stderr.write(f"edgehome: {error}\n")
         return EX_IOERR
@@ -114,24 +119,24 @@ def _parser() -> Parser:
     run = commands.add_parser("run", help="watch, judge and tell Home Assistant, until stopped")
     _config_option(run)
     run.add_argument(
-        "--state", type=Path, default=state_folder(), help="outbox and memory (%(default)s)"
+        "--state", type=Path, default=own_state(), help="outbox and memory (%(default)s)"
     )
     run.set_defaults(run=_run)
 
-    add_check(commands, _default_config(), home_folder())
+    add_check(commands, _default_config())
     add_replay(commands, _default_config())
     add_test_rules(commands)
     add_look(commands, _default_config())
-    add_measuring(commands, _default_config(), state_folder())
+    add_measuring(commands, _default_config())
     add_models(commands, _default_config())
-    add_vocabulary(commands, _default_config(), home_folder())
-    add_explain(commands, state_folder())
-    add_selftest(commands, _default_config(), state_folder())
+    add_vocabulary(commands, _default_config())
+    add_explain(commands)
+    add_selftest(commands, _default_config())
     _add_taught(commands)
     _add_purge(commands)
     doctor = commands.add_parser("doctor", help="say what is well, what is not, and the remedy")
     _config_option(doctor)
-    doctor.add_argument("--state", type=Path, default=state_folder(), help="(%(default)s)")
+    doctor.add_argument("--state", type=Path, help="the state folder (the service's)")
     doctor.add_argument("--json", action="store_true", help="one JSON object a check")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -141,8 +146,8 @@ def _add_taught(commands: Commands) -> None:
     from edgehome.backup import add_backup
     from edgehome.teachcommand import add_teach
 
-    add_teach(commands, _default_config(), home_folder())
-    add_backup(commands, _default_config(), home_folder())
+    add_teach(commands, _default_config())
+    add_backup(commands, _default_config())
 
 
 def _add_purge(commands: Commands) -> None:
@@ -154,7 +159,7 @@ def _add_purge(commands: Commands) -> None:
         "configuration and password here. There is no way back.",
     )
     _config_option(purge)
-    purge.add_argument("--state", type=Path, default=state_folder(), help="(%(default)s)")
+    purge.add_argument("--state", type=Path, help="the state folder (the service's)")
     purge.add_argument("--yes", action="store_true", help="do not ask")
     purge.add_argument("--keep-config", action="store_true", help="and the password")
     purge.add_argument(

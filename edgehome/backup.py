@@ -24,8 +24,8 @@ MOST_MEMBERS = 64
 _READABLE, _PRIVATE = 0o644, 0o600
 
 
-def add_backup(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the command; `config` and `state` are the defaults."""
+def add_backup(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` is the default."""
     backup = commands.add_parser(
         "backup",
         help="write config, taught activities and what is normal here as one file, or read it",
@@ -36,7 +36,7 @@ def add_backup(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN40
     backup.add_argument("file", type=Path, metavar="FILE")
     backup.add_argument("--restore", action="store_true", help="put back what is in FILE")
     backup.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
-    backup.add_argument("--state", type=Path, default=state, help="(%(default)s)")
+    backup.add_argument("--state", type=Path, help="the state folder (the service's)")
     backup.set_defaults(run=_run)
 
 

@@ -75,7 +75,7 @@ def measure(config: Config) -> Measured:
     """Return what a worker measures, in its own confined process. Raises EdgehomeError."""
     # A rate that the user fixed would keep the worker from measuring.
     settings = replace(worker_settings(config, config.recognizer.model), measure=True, rate=0.0)
-    worker = WorkerProcess.spawn(settings)
+    worker = WorkerProcess.spawn(settings, quiet=True)
     until_s = time.monotonic() + LONGEST_S
     try:
         with selectors.DefaultSelector() as selector:

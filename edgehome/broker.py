@@ -121,7 +121,10 @@ def refusal(config: MqttConfig, reason: int, name: str) -> Problem:
     if reason in UNSUPPORTED_VERSION:
         remedy = "Use a broker that speaks MQTT 5, such as Mosquitto 2."
     elif reason in BAD_CREDENTIALS:
-        remedy = "Check mqtt.username and the password in the credential or mqtt.password_file."
+        remedy = (
+            "Check mqtt.username and what is in mqtt.password_file; of the service: "
+            "sudo ./install.sh --password-file FILE."
+        )
     else:
         remedy = "See the broker's log; edgehome keeps trying."
     message = f"The broker {config.host}:{config.port} refused the connection: {name}."

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 EX_CONFIG = 78
 
 
-def add_check(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the command; `config` is checked by default, with the taught activities in `state`."""
+def add_check(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` is checked by default."""
     check = commands.add_parser(
         "check",
         help="find every mistake in config files",
@@ -34,7 +34,7 @@ def add_check(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401
         "-c", "--config", type=Path, metavar="FILE", default=config, help="the same, as elsewhere"
     )
     check.add_argument(
-        "--state", type=Path, default=state, help="whose taught activities are labels (%(default)s)"
+        "--state", type=Path, help="whose taught activities are labels (the service's)"
     )
     check.add_argument("--json", action="store_true", help="one JSON object a mistake or warning")
     check.set_defaults(run=_check)

@@ -18,7 +18,7 @@ from edgehome.config.types import Config
 from edgehome.labels import labels_of, taught_in, thresholds_of
 from edgehome.packs import shipped_packs
 from edgehome.statefile import write_atomically
-from edgehome.statefolder import home_folder
+from edgehome.statefolder import state_of
 from edgehome.types import EdgehomeError, Problem
 
 GOOD_COPY = "config.good.yaml"
@@ -46,13 +46,13 @@ def check(path: Path, state: Path | None = None) -> tuple[Config | None, list[Fi
     Here and below, `state` is the folder of the node whose taught activities are labels too; None:
     that of the node which is installed here.
     """
-    reading, _ = _read(path, *_known(state))
+    reading, _ = _read(path, *_known(path, state))
     return reading.config, reading.errors
 
 
 def examined(path: Path, state: Path | None = None) -> Reading:
     """Return the file's configuration or its mistakes, and where everything stands in it."""
-    return _read(path, *_known(state))[0]
+    return _read(path, *_known(path, state))[0]
 
 
 def required(
@@ -66,7 +66,7 @@ def required(
 
     What is known can be said instead of read from the model's and the home's own files.
     """
-    known_labels, known_thresholds = _known(state)
+    known_labels, known_thresholds = _known(path, state)
     reading, _ = _read(path, labels or known_labels, thresholds or known_thresholds)
     if not reading.config:
         listing = "\n".join(str(error) for error in reading.errors)
@@ -81,7 +81,7 @@ def take(
 
     `doubt` may say that a valid file is not to be taken all the same.
     """
-    reading, data = _read(path, *_known(state))
+    reading, data = _read(path, *_known(path, state))
     if reading.config:
         if problem := doubt(data):
             logger.error("%s", problem)
@@ -92,8 +92,9 @@ def take(
     for error in errors:
         logger.error("%s", error)
     count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
-    message = f"{count} in the configuration, the first: {errors[0]}."
-    return Problem("config_invalid", message, "Correct it and run `edgehome check`, then reload.")
+    message = f"{count} in the configuration, the first: {errors[0]}".rstrip(".")
+    message += "" if message.endswith("?") else "."
+    return Problem("config_invalid", message, "sudo edgehome check lists all; correct and save it.")
 
 
 def load(path: Path, state: Path) -> Loaded:
@@ -119,9 +120,9 @@ def load(path: Path, state: Path) -> Loaded:
     return replace(good, problem=taken)
 
 
-def _known(state: Path | None) -> tuple[LabelsOf, ThresholdsOf]:
+def _known(path: Path, state: Path | None) -> tuple[LabelsOf, ThresholdsOf]:
     """Return what gives the labels of a model and of the home, and their thresholds."""
-    taught = taught_in(state or home_folder())
+    taught = taught_in(state or state_of(path))
 
     def labels(model: Path) -> Collection[str] | None:
         of_model = labels_of(model)
@@ -176,9 +177,13 @@ def _last_good(path: Path, copy: Path) -> Loaded | None:
     except OSError:
         return None
     # The folder is the original's: relative paths in the copy mean what they meant there.
-    # Labels are not checked again: a model that changed since must not take the home's eyes.
-    config = _examine(data, str(copy), path.resolve().parent, lambda _model: None).config
-    return Loaded(config, data=data) if config else None
+    # Labels need not fit any more: a model that changed since must not take the home's eyes. Where
+    # they do, a pack is cut down to those of the model, as it was before.
+    for labels in (_known(path, copy.parent)[0], lambda _model: None):
+        config = _examine(data, str(copy), path.resolve().parent, labels).config
+        if config:
+            return Loaded(config, data=data)
+    return None
 
 
 def _without_labels(path: Path) -> Loaded | None:

@@ -79,7 +79,7 @@ def choose(
     return found
 
 
-def add_explain(commands: Any, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+def add_explain(commands: Any) -> None:  # noqa: ANN401 - argparse's own has no name
     """Add `edgehome explain`."""
     parser = commands.add_parser(
         "explain",
@@ -93,7 +93,7 @@ def add_explain(commands: Any, state: Path) -> None:  # noqa: ANN401 - argparse'
     )
     parser.add_argument("--rule", default="", help="of one rule only")
     parser.add_argument("--near-misses", action="store_true", help="leave the alerts out")
-    parser.add_argument("--state", type=Path, default=state, help="the state folder (%(default)s)")
+    parser.add_argument("--state", type=Path, help="the state folder (the service's)")
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
     parser.set_defaults(run=_explain)
 

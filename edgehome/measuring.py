@@ -25,12 +25,11 @@ EX_DATAERR = 65
 def add_measuring(
     commands: Any,  # noqa: ANN401 - argparse's own has no name
     config: Path,
-    state: Path,
 ) -> None:
-    """Add the commands; `config` and `state` are what is read by default."""
+    """Add the commands; `config` is what is read by default."""
     _add_bench(commands, config)
     _add_evaluate(commands, config)
-    _add_budget(commands, config, state)
+    _add_budget(commands, config)
 
 
 def _add_bench(commands: Any, config: Path) -> None:  # noqa: ANN401
@@ -111,7 +110,7 @@ def _counts(text: str) -> tuple[int, ...]:
     return tuple(sorted({_count(part) for part in text.split(",")}))
 
 
-def _add_budget(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401
+def _add_budget(commands: Any, config: Path) -> None:  # noqa: ANN401
     budget = commands.add_parser(
         "budget",
         help="say how many threads and frames a second this board is good for",
@@ -119,7 +118,7 @@ def _add_budget(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN4
         "at most, and keeps what it finds in its state folder.",
     )
     budget.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
-    budget.add_argument("--state", type=Path, default=state, help="(%(default)s)")
+    budget.add_argument("--state", type=Path, help="the state folder (the service's)")
     budget.add_argument(
         "--measure", action="store_true", help="measure anew, best while the node is stopped"
     )

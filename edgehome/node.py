@@ -229,7 +229,7 @@ class Node:
 def said(status: NodeStatus) -> str:
     """Return how the node is, in the line that `systemctl status` shows."""
     if status.problems:
-        return "; ".join(problem.message for problem in status.problems)
+        return " ".join(problem.message for problem in status.problems)
     if status.frames_per_second is None:
         return "starting"
     return f"{status.mode}, {status.frames_per_second:.0f} frames a second"

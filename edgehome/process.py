@@ -55,14 +55,18 @@ class WorkerProcess:
         """Readable when the process has ended."""
 
     @classmethod
-    def spawn(cls, settings: Settings) -> WorkerProcess:
-        """Start a worker by exec and hand it its settings. Raises OSError."""
+    def spawn(cls, settings: Settings, *, quiet: bool = False) -> WorkerProcess:
+        """Start a worker by exec and hand it its settings. Raises OSError.
+
+        `quiet` leaves out what libcamera, picamera2 and the runtime have to say.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", "edgehome.worker", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL if quiet else None,
                 env=without_secrets(),
             )
         ours.setblocking(False)

@@ -22,7 +22,7 @@ def undone(state: Path) -> tuple[Problem, ...]:
         return ()
     message = f"The upgrade to {version} was undone: {reason}. The release before it runs."
     remedy = (
-        "`journalctl -u edgehome -u edgehome-trial` tells more; an upgrade that holds, or "
+        "`sudo journalctl -u edgehome -u edgehome-trial` tells more; an upgrade that holds, or "
         "removing rollback.json from the state folder, ends this."
     )
     return (Problem("upgrade_undone", message, remedy),)

@@ -35,7 +35,7 @@ SAFE_MODE = Problem(
     "safe_mode",
     "The service ended unexpectedly three times within five minutes: camera and model rest for "
     "five minutes, nothing is watched.",
-    "Press Retry in Home Assistant, or wait; `journalctl -u edgehome` tells how it ended.",
+    "Press Retry in Home Assistant, or wait; `sudo journalctl -u edgehome` tells how it ended.",
 )
 
 

@@ -56,7 +56,7 @@ def unknown_labels(config: Config, ready: Ready) -> Problem | None:
     return Problem(
         "unknown_label",
         f"The model does not know {missing}: rules on that are blind.",
-        "Run `edgehome check`.",
+        "Run: sudo edgehome check",
     )
 
 

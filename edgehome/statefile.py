@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -11,14 +12,22 @@ from typing import Any, Self
 
 FLUSH_S = 5.0
 """A disk is waited for so long at the end."""
+ROOT = 0
 
 logger = logging.getLogger(__name__)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that a power cut leaves the old or the new one. Raises OSError."""
+    """Replace a file so that a power cut leaves the old or the new one. Raises OSError.
+
+    One that root writes belongs to the folder's owner.
+    """
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as file:
+        if os.geteuid() == ROOT:  # a command with sudo: the service must read it as well
+            folder = path.parent.stat()
+            with contextlib.suppress(OSError):  # a file system without owners
+                os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

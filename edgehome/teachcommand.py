@@ -50,8 +50,8 @@ class Part:
     end_s: float
 
 
-def add_teach(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the command; `config` and `state` are the defaults."""
+def add_teach(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` is the default."""
     teach = commands.add_parser(
         "teach", help="teach an activity of this home from a few examples", description=_HELP
     )
@@ -68,7 +68,7 @@ def add_teach(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401
     act.add_argument("--import", type=Path, metavar="FILE", dest="take", help="read such a file")
     teach.add_argument("--json", action="store_true", help="JSON instead of text")
     teach.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
-    teach.add_argument("--state", type=Path, default=state, help="(%(default)s)")
+    teach.add_argument("--state", type=Path, help="the state folder (the service's)")
     teach.set_defaults(run=lambda options: _teach(options, teach))
 
 

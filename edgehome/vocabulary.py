@@ -23,18 +23,18 @@ Known = Collection[str] | None
 """The labels of the configured model; None where they cannot be known."""
 
 
-def add_vocabulary(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the commands; `config` and the state folder `state` are read by default."""
+def add_vocabulary(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the commands; `config` is read by default."""
     packs = commands.add_parser("packs", help="list and show the groups of labels that ship")
-    packs.set_defaults(run=_list, config=config, state=state, json=False)
+    packs.set_defaults(run=_list, config=config, state=None, json=False)
     actions = packs.add_subparsers(metavar="ACTION", parser_class=type(packs))
     listed = actions.add_parser(
         "list", help="every pack, and what the model knows of it (without an ACTION, too)"
     )
     shown = actions.add_parser("show", help="a pack's labels with reasons and look-alikes")
     shown.add_argument("name", metavar="NAME", choices=_names(), help=", ".join(_names()))
-    _common(listed, config, state, _list)
-    _common(shown, config, state, _show)
+    _common(listed, config, _list)
+    _common(shown, config, _show)
     schema = commands.add_parser("schema", help="print the JSON Schema of config.yaml, for editors")
     schema.set_defaults(run=_schema)
 
@@ -42,13 +42,10 @@ def add_vocabulary(commands: Any, config: Path, state: Path) -> None:  # noqa: A
 def _common(
     parser: argparse.ArgumentParser,
     config: Path,
-    state: Path,
     run: Callable[[argparse.Namespace], int],
 ) -> None:
     parser.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
-    parser.add_argument(
-        "--state", type=Path, default=state, help="whose taught activities count (%(default)s)"
-    )
+    parser.add_argument("--state", type=Path, help="whose taught activities count (the service's)")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
     parser.set_defaults(run=run)
 

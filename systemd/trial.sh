@@ -192,6 +192,7 @@ watch() {
             began_s=$(uptime_s)
             continue
         elif [[ ${unit[ActiveState]} == @(active|reloading) ]]; then
+            began_s=$now_s # ended or restarted later, it has as long again to be ready
             if [[ -z $since_s || $run != "${unit[InvocationID]}" ]]; then
                 since_s=$now_s run=${unit[InvocationID]}
                 [[ -n $ready ]] || { ready=yes && write_trial; }

@@ -59,6 +59,7 @@ show) case "$*" in *StatusText*) echo well; exit ;; esac
     crash) fate=activating count=$(((now - since) / 10)) ;;
     hang) fate=active; [ $((now - since)) -lt 30 ] || result=watchdog ;;
     mute) fate=activating ;;
+    restarted) fate=active; [ $(((now - since) / 10)) != 5 ] || fate=activating ;;
     refuse) fate=failed status=78 ;;
     esac
     printf '%s\\n' "LoadState=loaded" "ActiveState=$fate" "SubState=x" "Result=$result" \\

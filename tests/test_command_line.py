@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import edgehome
+
+import edgehome.__main__ as entry
+from edgehome import statefolder
+from edgehome.statefile import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CONFIG = 64, 65, 66, 78
@@ -147,3 +152,26 @@ def test_run_with_a_wrong_config_and_no_earlier_one_ends_with_78(tmp_path: Path)
     done = edgehome("run", "-c", config, "--state", tmp_path / "state")
     assert done.returncode == EX_CONFIG
     assert "did you mean 'name'?" in done.stderr
+
+
+def test_a_command_reads_the_state_of_the_service_whose_configuration_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service, mine = tmp_path / "service", tmp_path / "mine"
+    service.mkdir()
+    monkeypatch.setattr(statefolder, "SYSTEM_STATE", service)
+    monkeypatch.setenv("XDG_STATE_HOME", str(mine))
+    assert entry.main(["explain"]) == 0
+    assert str(service) in capsys.readouterr().out
+    assert statefolder.state_of(statefolder.SYSTEM_CONFIG) == service
+    assert statefolder.state_of(tmp_path / "config.yaml") == mine / "edgehome"
+    service.rmdir()
+    assert statefolder.state_of(statefolder.SYSTEM_CONFIG) == mine / "edgehome"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_root_writes_into_the_service_s_folder_belongs_to_the_service(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 23456)
+    write_atomically(tmp_path / "budget.json", b"{}")
+    kept = (tmp_path / "budget.json").stat()
+    assert (kept.st_uid, kept.st_gid) == (12345, 23456)

@@ -277,6 +277,20 @@ def test_the_last_known_good_copy_runs_when_the_file_is_wrong(tmp_path: Path) ->
         load(file, state)
 
 
+def test_a_pack_in_the_last_known_good_copy_holds_the_labels_of_the_model_alone(
+    tmp_path: Path, box_model: Path
+) -> None:
+    file, state = tmp_path / "config.yaml", tmp_path / "state"
+    state.mkdir()
+    text = f"recognizer: {{model: {box_model}}}\nrules: [{{name: Fight, when: violence}}]\n"
+    file.write_text(text)
+    before = load(file, state).config
+    file.write_text(text.replace("name: Fight", "nane: Fight"))
+    loaded = load(file, state)
+    assert loaded.problem
+    assert loaded.config == before
+
+
 def test_the_sample_of_the_box_is_right_for_the_model_of_the_box() -> None:
     config, errors = check(ROOT / "config.yaml")
     assert config, errors

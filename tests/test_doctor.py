@@ -193,6 +193,11 @@ RUNS = {
         ({"ActiveState": "failed", "ExecMainStatus": "78"}, "bad", "its configuration is wrong"),
         ({"ActiveState": "failed", "ExecMainStatus": "217"}, "bad", "its user is not there"),
         ({"NRestarts": "7"}, "poor", "restart it 7 times"),
+        (
+            {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainStatus": "216"},
+            "bad",
+            "a group of it is not there",
+        ),
     ],
 )
 def test_how_systemd_sees_the_service_is_told(
@@ -214,6 +219,11 @@ def test_the_last_error_of_the_log_is_told() -> None:
     log = "ERROR edgehome.a: first\nINFO edgehome.b: fine\nERROR edgehome.c: last\nINFO d: x\n"
     only(service.last_error(lambda *_: log), "log", "poor", "edgehome.c: last")
     silent(service.last_error(lambda *_: "INFO a: b\n"), service.last_error(lambda *_: None))
+
+
+def test_what_a_run_before_this_one_logged_is_not_told_any_more() -> None:
+    logs = {"_SYSTEMD_INVOCATION_ID=2f": "INFO a: b\n", "--unit": "ERROR a: of an earlier run\n"}
+    silent(service.last_error(lambda *words: "2f\n" if words[1] == "show" else logs[words[1]]))
 
 
 # --- who may open the camera, and who has it

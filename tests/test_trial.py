@@ -48,6 +48,15 @@ def test_a_release_that_stays_healthy_for_a_minute_has_proven_itself(tmp_path: P
     assert (system.opt / "releases" / FIRST).exists()
 
 
+def test_a_release_that_its_owner_restarts_late_in_the_trial_is_given_time_to_be_ready(
+    tmp_path: Path,
+) -> None:
+    system = on_trial(tmp_path / "s", "restarted")
+    system.trial()
+    assert assert_consistent(system) == NEW
+    assert (system.opt / "verdict").read_text() == "proven"
+
+
 @pytest.mark.parametrize(
     ("fate", "reason"),
     [

@@ -53,7 +53,8 @@ def _not_importable(words: str) -> CameraError:
     return CameraError(
         "picamera2_missing",
         f"picamera2 cannot be imported ({words}).",
-        f"Install it with: sudo apt install python3-picamera2. {REMAKE}",
+        "Install it with: sudo apt install python3-picamera2. Only Raspberry Pi OS has it: "
+        f"elsewhere name another camera in camera.source. {REMAKE}",
     )
 
 

@@ -68,8 +68,9 @@ def configuration(file: Path, config: Config | None, errors: Iterable[object]) -
     if config:
         return Finding("config", "good", f"{file}, rules: {len(config.rules)}")
     found = list(errors)
-    message = f"{len(found)} mistakes, the first: {found[0]}"
-    return Finding("config", "bad", message, "Run `edgehome check` and correct them.")
+    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    message = f"{count}, the first: {found[0]}"
+    return Finding("config", "bad", message, "Run: sudo edgehome check, and correct what it lists.")
 
 
 def installation(root: Path, unit: Unit | None, ask: Ask) -> Iterator[Finding]:

@@ -106,7 +106,7 @@ def vision(config: Config, holders: Sequence[Holder]) -> Iterator[Finding]:
         problem = failure or Problem(
             "worker_ended",
             f"The worker ended, or loaded the model for more than {WORKER_S:.0f} s.",
-            "Read what it says: journalctl -u edgehome -n 50",
+            "Read what it says: sudo journalctl -u edgehome -n 50",
         )
         yield bad("runtime", problem)
         return
@@ -157,7 +157,7 @@ def worker_walls(config: Config, credential: Path) -> Finding:
 def _first_words(config: Config) -> list[Message]:
     """Return what a worker says until its first frame, its end, or the time-out."""
     heard: list[Message] = []
-    worker = WorkerProcess.spawn(worker_settings(config, config.recognizer.model))
+    worker = WorkerProcess.spawn(worker_settings(config, config.recognizer.model), quiet=True)
     deadline_s = time.monotonic() + WORKER_S
     with selectors.DefaultSelector() as selector, contextlib.suppress(MessageError):
         selector.register(worker, selectors.EVENT_READ)
@@ -212,6 +212,9 @@ def clock() -> Finding:
     """Ask the kernel whether its clock is synchronised: a Pi has no battery behind it."""
     now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
     if ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(256)) == TIME_ERROR:
-        remedy = "Enable one: timedatectl set-ntp true. Schedules may be off until then."
+        remedy = (
+            "Let it ask a time server: sudo timedatectl set-ntp true (not supported? First sudo "
+            "apt install systemd-timesyncd). Until then schedules may be off."
+        )
         return Finding("clock", "poor", f"{now}, not synchronised", remedy)
     return Finding("clock", "good", f"{now}, synchronised")

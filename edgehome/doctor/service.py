@@ -13,9 +13,9 @@ ASKED = (
     "NeedDaemonReload"
 )
 MANY_RESTARTS = 3
-LOG = "journalctl -u edgehome -n 50"
+LOG = "sudo journalctl -u edgehome -n 50"
 STATUSES = {
-    "78": "its configuration is wrong: edgehome check /etc/edgehome/config.yaml",
+    "78": "its configuration is wrong: sudo edgehome check /etc/edgehome/config.yaml",
     "203": "its program is not there",
     "216": "a group of it is not there",
     "217": "its user is not there",
@@ -43,9 +43,14 @@ def service(said: dict[str, str]) -> Iterator[Finding]:
         message = "The service is not installed: nothing watches when you log out."
         yield Finding("service", "poor", message, "Run: sudo ./install.sh")
         return
-    if not running(said):
-        status = said.get("ExecMainStatus", "")
-        why = STATUSES.get(status, f"result {said.get('Result', '')}, status {status}")
+    status = said.get("ExecMainStatus", "")
+    why = STATUSES.get(status, f"result {said.get('Result', '')}, status {status}")
+    if said.get("SubState") == "auto-restart":
+        remedy = f"Read {LOG}; what is missing is put right by: sudo ./install.sh"
+        yield Finding(
+            "service", "bad", f"The service ends as soon as it is started: {why}.", remedy
+        )
+    elif not running(said):
         if said.get("ActiveState") == "failed":
             remedy = f"Read {LOG}; then: sudo systemctl restart edgehome"
             yield Finding("service", "bad", f"The service has failed: {why}.", remedy)
@@ -75,8 +80,10 @@ def _restarts(said: dict[str, str]) -> Iterator[Finding]:
 
 
 def last_error(ask: Ask) -> Iterator[Finding]:
-    """Yield the last error that the service has logged since the machine's start, if any."""
-    log = ask("journalctl", "--unit", NAME, "--boot", "--lines=300", "--output=cat", "--no-pager")
+    """Yield the last error that the service has logged since its own start, if any."""
+    run = (ask("systemctl", "show", NAME, "--property=InvocationID", "--value") or "").strip()
+    which = (f"_SYSTEMD_INVOCATION_ID={run}",) if run else ("--unit", NAME, "--boot")
+    log = ask("journalctl", *which, "--lines=300", "--output=cat", "--no-pager")
     errors = [line for line in (log or "").splitlines() if line.startswith(("ERROR ", "CRITICAL "))]
     if errors:
         yield Finding("log", "poor", f"The last error: {errors[-1][:300]}", f"Read {LOG}")

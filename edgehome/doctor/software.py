@@ -60,7 +60,10 @@ def environment(root: Path, prefix: Path, source: str) -> Iterator[Finding]:
         return
     if not here:
         message = "picamera2 is not installed on this system."
-        remedy = "Run: sudo apt install --no-install-recommends python3-picamera2"
+        remedy = (
+            "Run: sudo apt install --no-install-recommends python3-picamera2. Only Raspberry Pi OS "
+            "has it: elsewhere name another camera in camera.source."
+        )
         yield Finding("environment", "bad", message, remedy)
 
 

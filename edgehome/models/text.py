@@ -113,7 +113,7 @@ for bit, on {done.pictures} pictures
 On a desktop machine (x86-64, Debian or Ubuntu) with Google's edgetpu-compiler, beside that file:
   {done.command}
 By the same rules its log names {rules["mapped"]} operations on the Edge TPU and {stays} on the CPU.
-Bring the file that it writes back to the node, and there:
+Bring the file that it writes back to the node, and there, as root (sudo):
   {done.back}"""
 
 
@@ -121,8 +121,9 @@ def adopted(done: Adopted) -> str:
     """Return where a compiler's file is now, and how it is used."""
     return f"""\
 {done.path}: the form of {done.model.name} for an Edge TPU; its hash is in the manifest
-It is used where a Coral answers (runtime.delegate: auto or edgetpu). Is it good?
-  edgehome doctor"""
+A node that is started anew uses it where a Coral answers (runtime.delegate: auto or edgetpu):
+  sudo systemctl restart edgehome
+Is it good? As root, with the node stopped: edgehome doctor"""
 
 
 def _use(path: Path) -> str:

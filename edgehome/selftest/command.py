@@ -14,8 +14,8 @@ INTERRUPTED = 130
 FILE = Path("edgehome-selftest.json")
 
 
-def add_selftest(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN401 - argparse's own has no name
-    """Add the command; `config` and `state` are those that are read and written by default."""
+def add_selftest(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
+    """Add the command; `config` is the configuration that is read by default."""
     selftest = commands.add_parser(
         "selftest",
         help="measure what only this board can tell, into a file that you can post",
@@ -24,7 +24,7 @@ def add_selftest(commands: Any, config: Path, state: Path) -> None:  # noqa: ANN
         "act; nobody is alarmed. Stop the service first, so that the camera is free.",
     )
     selftest.add_argument("-c", "--config", type=Path, default=config, help="(%(default)s)")
-    selftest.add_argument("--state", type=Path, default=state, help="(%(default)s)")
+    selftest.add_argument("--state", type=Path, help="the state folder (the service's)")
     selftest.add_argument(
         "--minutes", type=_minutes, help="of work for heat and power (5; with --quick 0.1)"
     )
