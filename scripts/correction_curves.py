@@ -75,7 +75,8 @@ class Judged:
         def lowered(i: int) -> Array:
             share = np.array([likeness(row, near, squares) for row in self.windows[i]])
             over = np.maximum(self.logits[i] - (self.level - MARGIN), 0.0)
-            return self.logits[i] - np.minimum(share * over, DEPTH)
+            lower: Array = self.logits[i] - np.minimum(share * over, DEPTH)
+            return lower
 
         return lowered
 

@@ -19,10 +19,12 @@ from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
 from edgehome.homeassistant import Command
 from edgehome.lessoncontrols import LessonControls
+from edgehome.learning import Learning
 from edgehome.lessons import Lessons
 from edgehome.lessonstore import FOLDER, LessonStore
 from edgehome.mqtt import Received
 from edgehome.node import Node
+from edgehome.normalkeeper import NormalKeeper
 from edgehome.silence import Silence
 from edgehome.statefile import FileWriter, StateFile
 
@@ -152,6 +154,8 @@ class _Table:
         # Nobody watches and nobody works here: what is taught ends at the first refusal.
         watch = FolderWatch(place / FOLDER, self._clock)
         lessons = Lessons(LessonStore(place), Errands(), watch)
+        normal = NormalKeeper(place / "normal.bin", Errands(), FileWriter())
+        learning = Learning(lessons, normal)
         self._controls = Controls(
             node,
             config,
@@ -160,7 +164,7 @@ class _Table:
             tell=lambda _alert, _type: None,
             reload=lambda: None,
             retry=lambda: None,
-            lessons=LessonControls(node, lessons, memory, (), lambda _names: None),
+            lessons=LessonControls(node, learning, memory, (), lambda _names: None),
             clock=self._clock,
         )
         self._commands = Commands(BASE, accepted(self._controls, self._obey), self._clock)

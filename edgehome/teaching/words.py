@@ -43,10 +43,11 @@ def sentence(name: str, figures: Figures) -> str:
             "is normal."
         )
     low, high = (round(end * figures.examples) for end in figures.found_interval)
+    most = figures.alarms_interval[1]
+    known = f"at most {_few(most)} by" if most < _HOUR else "reckoned from no more than"
     return (
         f"finds about {figures.found} of {figures.examples} ({low} to {high}), {rate} "
-        f"(reckoned; {_span(figures.normal_s)} of normal here can only rule out more than "
-        f"{_few(figures.alarms_interval[1])} a day)"
+        f"({known} {_span(figures.normal_s)} of normal here)"
     )
 
 
