@@ -18,8 +18,8 @@ from edgehome.delivery.commands import Commands
 from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
 from edgehome.homeassistant import Command
-from edgehome.lessoncontrols import LessonControls
 from edgehome.learning import Learning
+from edgehome.lessoncontrols import LessonControls
 from edgehome.lessons import Lessons
 from edgehome.lessonstore import FOLDER, LessonStore
 from edgehome.mqtt import Received
