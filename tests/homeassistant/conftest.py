@@ -60,6 +60,8 @@ ENTITIES = {
     "button.front_door_that_was_it",
     "button.front_door_that_was_normal",
     "button.front_door_not_suspicious",
+    "sensor.front_door_normal",
+    "sensor.front_door_unusual",
 }
 """Those of every node called "Front door", but for the two counters that are off by default."""
 MAYBE_UNKNOWN = {
