@@ -7,6 +7,7 @@ import tempfile
 import time
 from array import array
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from broker import Broker, Listener  # type: ignore[import-not-found]
@@ -15,6 +16,9 @@ from storm.node import ALERT, Node  # type: ignore[import-not-found]
 from storm.worker import LABELS, ready, scores, spoilt  # type: ignore[import-not-found]
 
 from edgehome.messages import MessageError, Probabilities, decode, encode, places_of
+from edgehome.normality import Normality
+from edgehome.taken import Piece, Taken
+from edgehome.types import Problem
 
 PACKETS_A_LIFE = 10_000
 """Packets for the decoder alone, for every life of a worker that the supervisor sees."""
@@ -35,7 +39,10 @@ def fuzz_pipe(count: int, seed: int) -> tuple[dict[str, object], list[str]]:
 def decode_nonsense(count: int, seed: int) -> tuple[dict[str, object], list[str]]:
     """Feed the decoder; anything but a message or a MessageError is a fault."""
     chance = random.Random(seed)  # noqa: S311  # to be repeated
-    said = [encode(ready()), encode(scores(1))]
+    taken = Taken("id", 5.0, 2, (Piece(1.0, 2, bytes(4), bytes(8)),), 1.0, 2.0)
+    normality = Normality(0.5, b"learnt", Problem("normal_model", "Another.", "Nothing."))
+    unusual = replace(scores(1), unusual=8.5, episode=1e9, resembles="most like 14:03")
+    said = [encode(one) for one in (ready(), scores(1), unusual, taken, normality)]
     places = places_of(LABELS)
     before = Probabilities(places, array("f", [0.0] * len(LABELS)))
     outcomes: Counter[str] = Counter()
