@@ -135,7 +135,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, box_model: Path, rendere
     wait_for(lambda: "measuring: load" in log.read_text(), 180, "it never came to the load")
     time.sleep(5)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130, log.read_text()
+    assert process.wait(90) == 130, log.read_text()  # the machine may be busy
     found = json.loads(file.read_text())
     assert not found["complete"]
     assert found["not_measured"] == {"memory": "interrupted"}
