@@ -128,8 +128,9 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, box_model: Path, rendere
     file, log = tmp_path / "report.json", tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgehome", "selftest", "--quick", "--minutes", "30",
-             "-c", config, "--state", tmp_path, "--output", file],
+            # Whoever starts the tests in the background has SIGINT ignored, and so would it.
+            ["env", "--default-signal=INT", sys.executable, "-m", "edgehome", "selftest",
+             "--quick", "--minutes", "30", "-c", config, "--state", tmp_path, "--output", file],
             stdout=output, stderr=output, cwd=ROOT,
         )  # fmt: skip
     wait_for(lambda: "measuring: load" in log.read_text(), 180, "it never came to the load")
