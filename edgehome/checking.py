@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from edgehome.config.findings import Finding
     from edgehome.config.reader import Reading
@@ -91,25 +91,27 @@ def _large(reading: Reading, file: str) -> list[Finding]:
 def _waiting(reading: Reading, file: str, state: Path) -> Iterator[Finding]:
     """Yield a warning for each rule that cannot be true yet, or not with this model."""
     from edgehome.config.findings import Finding
+    from edgehome.labels import embedding_of, taught_in
 
     if reading.config is None:
         return
+    embedding, taught = embedding_of(reading.config.recognizer.model), taught_in(state) or {}
     for rule, place in zip(reading.config.rules, reading.places.rules, strict=True):
         line, column = (place.mark.line, place.mark.column) if place else (1, 1)
-        for message in _waits_for(rule, reading.config.recognizer.model, state):
+        for message in _waits_for(rule, embedding, taught):
             told = f"the rule '{rule.name}' {message}"
             yield Finding(file, line, column, "rules", told, "warning")
 
 
-def _waits_for(rule: Rule, model: Path, state: Path) -> Iterator[str]:
+def _waits_for(
+    rule: Rule, embedding: str | None, taught: Mapping[str, float | None]
+) -> Iterator[str]:
     """Yield what a rule waits for, in words."""
     from edgehome.config.conditions import ActivityCondition, UnusualCondition, walk
-    from edgehome.labels import embedding_of, taught_in
 
     conditions = list(walk(rule.when))
-    if any(isinstance(one, UnusualCondition) for one in conditions) and embedding_of(model) == "":
+    if any(isinstance(one, UnusualCondition) for one in conditions) and embedding == "":
         yield "is never true: the model has no embedding, so nothing is learnt to be unusual"
-    taught = taught_in(state) or {}
     labels = {
         label
         for one in conditions

@@ -103,5 +103,5 @@ class LessonControls:
         self._learning.normal.judged_normal(alert)
         rules = [rule for rule in self._node.config.rules if rule.name == alert.rule]
         levels = levels_of(rules[0]) if rules else {}
-        if levels:  # a rule on the unusual alone watches none
+        if levels or not rules:  # a rule on the unusual alone watches no label
             self._lessons.judge(alert, levels)

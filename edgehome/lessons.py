@@ -34,7 +34,7 @@ SHORTEST_S, LONGEST_S = 1.0, 60.0
 BEFORE_S = 3.0
 """An alert's window begins so long before its rule began to wait: a head looks back."""
 AFTER_S = 5.0
-"""What raised an alert of what came with the model goes on after it for so long."""
+"""What raised an alert goes on after it for so long."""
 SPREAD = 10
 """Moments of which nobody said anything that come along with what was shown, as normal."""
 APART_S = 30.0

@@ -7,7 +7,6 @@ to the supervisor, every half hour and at an ordered end.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -33,8 +32,6 @@ MOVED = Problem(
     "The camera looks elsewhere now, so what is normal here is learnt anew.",
     "Nothing needs to be done; if nobody moved it, look whether it is loose.",
 )
-
-logger = logging.getLogger(__name__)
 
 
 class Noticing:
@@ -95,8 +92,6 @@ class Noticing:
         """Go on from what was kept, or begin, and say why."""
         normal = decode_normal(self._kept, self._key, width) if self._kept else None
         begun = normal if isinstance(normal, Problem) else None
-        if begun:
-            logger.warning("%s", begun)
         made = normal if isinstance(normal, Normal) else Normal(self._key, width)
         self._take(made, begun, now_s)
         return made
@@ -128,7 +123,6 @@ class Noticing:
             stayed = self._moved_s >= ADOPT_S[CameraState.MOVED] - 2 * LONGEST_S
             self._moved_s = 0.0
             if stayed and self._normal:
-                logger.warning("%s", MOVED)
                 self._take(Normal(self._key, self._normal.width), MOVED, scores.time_s)
         return bool(scores.camera)
 
