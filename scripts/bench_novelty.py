@@ -72,7 +72,7 @@ def main() -> None:
         passed = FRAME_S if number % FRAMES else PAUSE_S
         at += passed
         start, began = time.perf_counter(), time.thread_time()
-        normal.watch(passed, at)
+        normal.watch(passed)
         normal.step(embedding, at, at / 3600 % 24)
         worked[number] = time.thread_time() - began
         wall[number] = time.perf_counter() - start

@@ -243,7 +243,7 @@ def test_a_clock_that_is_put_back_does_not_stop_the_learning() -> None:
     ahead = normal.moments.last[: normal.moments.used].max()
     for _ in range(3):
         for frame in home.coming(activities(0)[0], 1000.0):
-            normal.watch(0.2, frame.at)
+            normal.watch(0.2)
             normal.step(frame.embedding, frame.at, frame.hour)
     normal.flush()
     assert normal.totals.windows > before
@@ -260,7 +260,7 @@ def test_a_window_takes_under_a_millisecond_and_memory_stays_flat() -> None:
         clip = clips[number // 90 * 7 % 40]
         embedding = clip[number % 90] + chance.standard_normal(480, np.float32) * np.float32(0.05)
         at += 0.2 if (number + 1) % 90 else 300.0
-        normal.watch(0.2, at)
+        normal.watch(0.2)
         start = time.perf_counter()
         normal.step(embedding, at, at / 3600 % 24)
         took[number] = time.perf_counter() - start

@@ -135,8 +135,8 @@ class Normal:
         )
         return min(1.0, *shares)
 
-    def watch(self, seconds: float, at: float = 0.0) -> None:  # noqa: ARG002 - no clock is asked
-        """Count time in which the camera could see, still or not, until `at`."""
+    def watch(self, seconds: float) -> None:
+        """Count time in which the camera could see, still or not."""
         self.totals.watched_days += seconds / 86_400
         if self.totals.watched_days > WARMING_DAYS:
             self.returns.watch(seconds, asked=self.learnt >= 1)

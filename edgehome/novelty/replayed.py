@@ -120,7 +120,7 @@ def live(
     last = first * DAY_S
     for frames in home.days(first, days):
         for frame in frames:
-            normal.watch(max(frame.at - last, 0.0), frame.at)
+            normal.watch(max(frame.at - last, 0.0))
             last = max(last, frame.at)
             found = normal.step(frame.embedding, frame.at, frame.hour)
             if normal.learnt >= 1:
