@@ -375,9 +375,9 @@ def test_what_is_no_broker_does_not_end_the_thread(place: Path) -> None:
             with connection:
                 connection.settimeout(5)
                 connection.recv(500)
-                connection.sendall(answer)
-                connection.shutdown(socket.SHUT_WR)
-                with suppress(ConnectionError):
+                with suppress(OSError):  # the client may have gone at any of these
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
                     while connection.recv(4096):
                         pass
             served += 1
