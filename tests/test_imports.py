@@ -206,7 +206,7 @@ COMPOSERS = {
     "edgehome.boardtrial", "edgehome.governor", "edgehome.boardcommand", "edgehome.node",
     "edgehome.worker",
     "edgehome.configfile", "edgehome.quarantine", "edgehome.reboot", "edgehome.replay.films",
-    "edgehome.replay.replaying", "edgehome.checking",
+    "edgehome.replay.athome", "edgehome.replay.replaying", "edgehome.checking",
     "edgehome.selftest.alarm", "edgehome.selftest.load", "edgehome.selftest.player",
     "edgehome.selftest.running",
     "edgehome.doctor.examination", "edgehome.doctor.node", "edgehome.bench", "edgehome.measuring",

@@ -31,6 +31,11 @@ def add_replay(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse'
     replay.add_argument("-c", "--config", type=Path, help="rules to judge by (without: none)")
     replay.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
     replay.add_argument(
+        "--state", type=Path, dest="home", metavar="STATE",
+        help="of a node: its taught activities, corrections and what is normal there count "
+        "(without: the service's)",
+    )  # fmt: skip
+    replay.add_argument(
         "--at", type=_moment, metavar="TIME",
         help="what the clock shows at each clip's first frame, for rules that ask for it, such as "
         "2026-11-22T23:10; a time of day alone is that of 2000-01-01 (without: its midnight in "
@@ -62,8 +67,8 @@ def _moment(text: str) -> datetime:
 def _replay(options: argparse.Namespace) -> int:
     if bool(options.clips) == bool(options.from_scores):
         return _wrong("name clips, or one recording with --from-scores")
-    if options.from_scores and (options.record or options.model):
-        return _wrong("--record and --model go with clips, not with --from-scores")
+    if options.from_scores and (options.record or options.model or options.home):
+        return _wrong("--record, --model and --state go with clips, not with --from-scores")
     from edgehome.replay.replaying import run_replay
 
     return run_replay(options)

@@ -15,6 +15,7 @@ from edgehome.gate.gate import Gate
 from edgehome.labels import thresholds_of
 from edgehome.privacy import PrivateCamera
 from edgehome.recognizer.recognizer import Recognizer
+from edgehome.replay.athome import AtHome
 from edgehome.replay.play import Clip
 from edgehome.settings import shorter_windows
 from edgehome.types import Frame, Scores
@@ -27,10 +28,14 @@ Look = Callable[[Frame], None]
 class Films:
     """Films through the model. Use as a context manager, which raises ModelError."""
 
-    def __init__(self, model: Path, config: Config, look: Look | None = None) -> None:
+    def __init__(
+        self, model: Path, config: Config, home: AtHome | None = None, look: Look | None = None
+    ) -> None:
+        """Take the rules' configuration, and the home whose node this stands for."""
         settings = config.recognizer
         self._model = model
         self._config = config
+        self._home = home
         self._look = look
         self._recognizer = Recognizer(
             model,
@@ -44,6 +49,8 @@ class Films:
     def __enter__(self) -> Self:
         """Load the model."""
         self._recognizer.__enter__()
+        if self._home:
+            self._home.teach(self._recognizer, self._model)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,7 +59,7 @@ class Films:
     def clips(self, paths: Iterable[Path], start: datetime) -> Iterator[Clip]:
         """Yield the films one by one, each as if the model had seen nothing before."""
         manifest = self._recognizer.manifest
-        thresholds = thresholds_of(self._model)
+        thresholds = thresholds_of(self._model) | dict(self._home.thresholds if self._home else {})
         for path in paths:
             self._recognizer.reset()
             yield Clip(
@@ -79,7 +86,9 @@ class Films:
                 threshold=motion.threshold,
                 ignore=motion.ignore,
             )
-            yield from watch(camera, self._recognizer, gate)
+            frames = watch(camera, self._recognizer, gate)
+            home = self._home
+            yield from home.noticed(self._recognizer, frames) if home else frames
 
     def _shown(self, frame: Frame) -> Frame:
         if self._look:

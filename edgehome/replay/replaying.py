@@ -24,6 +24,7 @@ from edgehome.replay.recorder import TraceSink, TraceWriter
 from edgehome.replay.reporting import ReportSink
 from edgehome.replay.trace import TraceError, TraceFile, clip_names
 from edgehome.rules import RuleEngine, Verdict
+from edgehome.statefolder import state_of
 from edgehome.types import EdgehomeError, Scores
 
 
@@ -110,7 +111,7 @@ def _config(options: Namespace, trace: TraceFile | None) -> Config:
         _check_labels(config, header.labels, path)
         return config
     if options.config or not options.model:
-        return required(path)
+        return required(path, state=options.home)
     return Config()
 
 
@@ -160,10 +161,16 @@ def _films(
     options: Namespace, config: Config, stack: ExitStack, report: ReportSink | None
 ) -> Iterator[Clip]:
     """Return the films through the model, which is loaded. Raises ModelError."""
-    from edgehome.replay.films import Films  # noqa: PLC0415 - numpy and the model's runtime
+    # numpy and the model's runtime, which recorded scores do without
+    from edgehome.replay.athome import AtHome  # noqa: PLC0415
+    from edgehome.replay.films import Films  # noqa: PLC0415
 
     model = options.model or config.recognizer.model
-    films = stack.enter_context(Films(model, config, report.look if report else None))
+    home = None
+    if options.home or options.config or not options.model:
+        state = options.home or state_of(options.config or options.default_config)
+        home = AtHome(state, config, lambda text: sys.stderr.write(f"note: {text}\n"))
+    films = stack.enter_context(Films(model, config, home, report.look if report else None))
     return films.clips(options.clips, options.at or MIDNIGHT)
 
 
