@@ -18,7 +18,11 @@ CLIP_S = 8.0
 
 
 def teach(daemon: Daemon, *arguments: str) -> str:
-    command = [sys.executable, "-m", "edgehome", "teach", *arguments, "-c", str(daemon.file),
+    return edgehome(daemon, "teach", *arguments)
+
+
+def edgehome(daemon: Daemon, *arguments: str) -> str:
+    command = [sys.executable, "-m", "edgehome", *arguments, "-c", str(daemon.file),
                "--state", str(daemon.state)]  # fmt: skip
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
@@ -32,7 +36,7 @@ def alerts_in(listener: Listener, seconds: float) -> int:
 def test_the_same_scene_raises_no_alert_again_another_does_and_undo_brings_it_back(
     daemon: Daemon, listener: Listener, rendered: Path
 ) -> None:
-    """And over a restart; the clip comes again every eight seconds."""
+    """And over a restart and from a backup; the clip comes again every eight seconds."""
     daemon.config["camera"]["source"] = str(rendered / "room-night-fall.mp4")
     daemon.config["rules"] = [
         {"name": "Fall", "when": "fall", "above": 0.4, "repeat_interval": "1s"}
@@ -50,8 +54,12 @@ def test_the_same_scene_raises_no_alert_again_another_does_and_undo_brings_it_ba
     assert told[0]["says"].startswith("1 alert judged as not suspicious")
 
     daemon.end()
+    backup = str(daemon.folder / "backup.tar")
+    edgehome(daemon, "backup", backup)
+    (daemon.state / "taught" / "fall.json").unlink()
+    assert "taught/fall.json" in edgehome(daemon, "backup", backup, "--restore")
     daemon.start()
-    assert alerts_in(listener, 3 * CLIP_S) == 0, "it outlives a restart"
+    assert alerts_in(listener, 3 * CLIP_S) == 0, "it outlives a restart, and a lost disk"
 
     daemon.end()
     daemon.config["camera"]["source"] = str(rendered / "room-day-fall.mp4")

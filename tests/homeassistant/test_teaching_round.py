@@ -1,8 +1,10 @@
-"""An activity taught at the real Home Assistant: acted out, made a rule of, and corrected."""
+"""The real Home Assistant: an activity acted out, made a rule of, corrected; so a label too."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from .node import Client
 
 pytest.importorskip("av", reason="the clips that stand in for the camera need PyAV")
 
+ROOT = Path(__file__).resolve().parents[2]
 CLIP_S = 8.0
 TAKEN_S = 6.0
 """What a press takes."""
@@ -28,9 +31,13 @@ SHOWN = ("room-day-fight", "room-night-fight", "porch-night-fight")
 NORMAL = ("room-day-walk", "room-night-walk", "porch-night-walk")
 ANOTHER, ANOTHER_NORMAL = "porch-infrared-fight", "porch-day-walk"
 """Neither was shown."""
+SHOWN_FALSE = "porch-day-fight"
 QUIET_RULE = {"name": "Fall", "when": "fall", "above": 0.99}
 RULE = {"name": "Wrestling", "when": "wrestle", "above": 0.4, "repeat_interval": "1s"}
 LESSON = "sensor.front_door_taught_wrestle"
+KNOWN_RULE = {"name": "Brawl", "when": "fighting", "above": 0.5, "repeat_interval": "1s"}
+"""On what came with the model."""
+CORRECTION = "sensor.front_door_taught_fighting"
 
 
 class Stage:
@@ -160,3 +167,31 @@ def test_what_is_acted_out_is_learnt_raises_alerts_and_is_corrected(
     assert alerts_of(listener, stage, ANOTHER, CLIP_S) == 0
     assert home.complaints() == []
     assert daemon.alive(), daemon.said()[-3000:]
+
+
+def test_a_label_of_the_model_is_corrected_and_the_correction_taken_back(
+    daemon: Daemon, home: HomeAssistant, listener: Client, stage: Stage
+) -> None:
+    stage.show(ANOTHER_NORMAL)
+    daemon.config["rules"] = [QUIET_RULE, KNOWN_RULE]
+    daemon.write()
+    home.wait_state("binary_sensor.front_door_rule_brawl", "off", SLOW_S)
+    before = len(alerts(listener))
+    stage.show(SHOWN_FALSE)
+    wait_until(lambda: len(alerts(listener)) > before, "an alert", SLOW_S)
+    time.sleep(CLIP_S)
+    press(home, "not_suspicious")
+    home.wait_state(CORRECTION, "learnt", SLOW_S)
+    said = dict(home.entity(CORRECTION)["attributes"])
+    assert said["says"].startswith("1 alert judged as not suspicious"), said
+    stage.act(ANOTHER_NORMAL)
+    assert alerts_of(listener, stage, SHOWN_FALSE, CLIP_S) == 0
+
+    stage.act(ANOTHER_NORMAL)
+    command = [sys.executable, "-m", "edgehome", "teach", "fighting", "--undo"]
+    where = ["-c", str(daemon.file), "--state", str(daemon.state)]
+    subprocess.run([*command, *where], cwd=ROOT, check=True)
+    before = len(alerts(listener))
+    stage.show(SHOWN_FALSE)
+    wait_until(lambda: len(alerts(listener)) > before, "the alert again", SLOW_S)
+    assert home.complaints() == []
