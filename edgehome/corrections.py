@@ -8,13 +8,39 @@ from collections.abc import Collection, Mapping
 from edgehome.config.conditions import ActivityCondition, walk
 from edgehome.config.types import Rule
 from edgehome.lessonstore import lesson_name
-from edgehome.types import EdgehomeError, Problem
+from edgehome.types import Alert, EdgehomeError, Problem, Scores
 
-DEEPEST = 5.5
+DEEPEST = 8.5
 """Logits between an alert's score and its rule's level: the recogniser lowers no further than
 that and a margin (edgehome.recognizer.corrections)."""
+AFTER_S = 5.0
+"""What raised an alert goes on after it for so long."""
 _LOWEST, _HIGHEST = 0.02, 0.98
 _CERTAIN = 1e-6
+
+
+class Clarity:
+    """How clearly the labels of the newest alert were seen: most often more so after it."""
+
+    def __init__(self) -> None:
+        self._alert: Alert | None = None
+        self._highest: dict[str, float] = {}
+
+    def follow(self, alert: Alert, rule: Rule) -> None:
+        """Begin with an alert; one that goes on, told again, is followed on."""
+        before, self._alert = self._alert, alert
+        if before is None or (before.rule, before.since) != (alert.rule, alert.since):
+            self._highest = dict.fromkeys(levels_of(rule), 0.0)
+
+    def look(self, scores: Scores) -> None:
+        """Take a frame's probabilities, while it belongs to the alert."""
+        if self._alert and (scores.at - self._alert.at).total_seconds() <= AFTER_S:
+            for label, highest in self._highest.items():
+                self._highest[label] = max(highest, scores.probabilities.get(label, 0.0))
+
+    def of(self, alert: Alert) -> Mapping[str, float]:
+        """Return the highest probability by label, of none where another alert was followed."""
+        return self._highest if self._alert and self._alert.id == alert.id else {}
 
 
 def levels_of(rule: Rule) -> dict[str, float]:

@@ -104,4 +104,4 @@ class LessonControls:
         rules = [rule for rule in self._node.config.rules if rule.name == alert.rule]
         levels = levels_of(rules[0]) if rules else {}
         if levels or not rules:  # a rule on the unusual alone watches no label
-            self._lessons.judge(alert, levels)
+            self._lessons.judge(alert, levels, self._node.clarity.of(alert))

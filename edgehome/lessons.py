@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edgehome import lessonrequests, lessontraining
-from edgehome.corrections import correctable, too_clear
+from edgehome.corrections import AFTER_S, correctable, too_clear
 from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
 from edgehome.lessonasked import Asked, Judged, Told, Waiting
@@ -33,8 +33,6 @@ SHORTEST_S, LONGEST_S = 1.0, 60.0
 """Of an example."""
 BEFORE_S = 3.0
 """An alert's window begins so long before its rule began to wait: a head looks back."""
-AFTER_S = 5.0
-"""What raised an alert goes on after it for so long."""
 SPREAD = 10
 """Moments of which nobody said anything that come along with what was shown, as normal."""
 APART_S = 30.0
@@ -112,12 +110,17 @@ class Lessons:
         self._ask(name, span, shows=shows, source=source)
 
     def judge(
-        self, alert: Alert, levels: Mapping[str, float] | None = None, *, normal: bool = True
+        self,
+        alert: Alert,
+        levels: Mapping[str, float] | None = None,
+        clarity: Mapping[str, float] | None = None,
+        *,
+        normal: bool = True,
     ) -> None:
         """Take an alert's window as normal, or as the activity after all.
 
         `levels` are the labels that the alert's rule watches, and what each is to stay below: one
-        that came with the model is corrected.
+        that came with the model is corrected. `clarity`: how clearly they were seen.
         """
         levels = levels or {}
         kept = {name for name, one in self._kept.items() if not one.corrects}
@@ -133,7 +136,8 @@ class Lessons:
         for name in dict.fromkeys(taught):
             self._ask(name, (since, until), shows=not normal, source="feedback")
         for name, (label, level) in corrected.items():
-            judged = Judged(label, level, too_clear(label, alert.score, level))
+            seen = max(alert.score, (clarity or {}).get(label, 0.0))
+            judged = Judged(label, level, too_clear(label, seen, level))
             self._ask(name, (since, until), shows=False, source="feedback", judged=judged)
 
     def leave_out(self, alert: Alert) -> None:

@@ -15,6 +15,7 @@ from statistics import median
 
 from edgehome import __version__
 from edgehome.config.types import Config, LocationConfig
+from edgehome.corrections import Clarity
 from edgehome.health import Machine
 from edgehome.homeassistant import NodeStatus, RuleStatus, Taught
 from edgehome.rules import RuleEngine, Verdict
@@ -55,6 +56,8 @@ class Node:
         """How much of what is normal here is learnt, 0-1; None where nobody learns."""
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._last_alerts: dict[str, Alert] = {}
+        self.clarity = Clarity()
+        """How clearly the newest alert's labels were seen."""
         self._last_near_misses: dict[str, NearMiss] = {}
         self._machine = Machine()
         self._seen: Scores | None = None
@@ -91,7 +94,9 @@ class Node:
         """Return what this frame's scores come to."""
         self._count(scores)
         self._seen = scores
-        return self._note(self.engine.update(scores, self.mode))
+        verdict = self._note(self.engine.update(scores, self.mode))
+        self.clarity.look(scores)
+        return verdict
 
     def idle(self, time_s: float) -> Verdict:
         """Return what it comes to that no frame has come until now, by the source's clock."""
@@ -200,7 +205,11 @@ class Node:
         )
 
     def _note(self, verdict: Verdict) -> Verdict:
-        self._last_alerts |= {alert.rule: alert for alert in verdict.alerts}
+        for alert in verdict.alerts:
+            self._last_alerts[alert.rule] = alert
+            for rule in self.config.rules:
+                if rule.name == alert.rule:
+                    self.clarity.follow(alert, rule)
         self._last_near_misses |= {missed.rule: missed for missed in verdict.near_misses}
         return verdict
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgehome.camera import open_clip
 from edgehome.config.conditions import Activity, ActivityCondition
-from edgehome.corrections import DEEPEST, correctable, levels_of, too_clear
+from edgehome.config.types import Rule
+from edgehome.corrections import AFTER_S, DEEPEST, Clarity, correctable, levels_of, too_clear
 from edgehome.labels import taught_in
 from edgehome.lessonstore import CORRECTION, FOLDER, LessonStore, kept_of
 from edgehome.orders import TaughtHeads, decode_request, encode_heads
 from edgehome.recognizer import corrections
 from edgehome.recognizer.corrections import DEPTH, MARGIN, Corrections, correction_of, pulled
+from edgehome.recognizer.recognizer import Recognizer
 from edgehome.teaching import correction
 from edgehome.teaching.child import learn
 from edgehome.teaching.general import shipped_general
-from edgehome.types import ModelError
+from edgehome.types import Alert, ModelError, Scores, Severity
 
 SPACE = "movinet-a0-kinetics600"
 RATE = 5.0
@@ -91,9 +95,9 @@ def test_a_judgement_is_bounded_and_never_raises_anything() -> None:
     for probability in np.linspace(0.001, 0.999, 97):
         for share in (0.0, 0.3, 1.0):
             assert pulled(probability, 0.5, share) <= probability + 1e-9
-    certain = 1 / (1 + np.exp(-9.0))
+    certain = 1 / (1 + np.exp(-12.0))
     assert np.log(pulled(certain, 0.5, 1.0) / (1 - pulled(certain, 0.5, 1.0))) == pytest.approx(
-        9.0 - DEPTH
+        12.0 - DEPTH
     )
     assert pulled(0.2, 0.5, 1.0) == 0.2, "below already"
 
@@ -101,11 +105,69 @@ def test_a_judgement_is_bounded_and_never_raises_anything() -> None:
 def test_what_was_seen_too_clearly_is_told_with_a_remedy() -> None:
     assert DEEPEST + MARGIN == DEPTH, "what is not told can be lowered"
     assert too_clear("fall", 0.99, 0.5) is None
-    problem = too_clear("fall", 0.9999, 0.5)
+    problem = too_clear("fall", 0.99999, 0.5)
     assert problem
     assert problem.code == "correction_bound"
     clear = [problem.code, problem.message, problem.remedy]
     assert learnt(judged(place(1), clear=clear))["problem"] == clear
+
+
+def test_an_alert_is_as_clear_as_its_labels_became_after_it() -> None:
+    began = datetime(2026, 3, 2, tzinfo=UTC)
+    condition = ActivityCondition(activity=Activity("fall", ("fall",)), above=0.5)
+    rule = Rule(name="Fall", when=condition)
+    alert = Alert("a", began, "Fall", "fall", Severity.WARNING, "", 0.5, since=began)
+    clarity = Clarity()
+    clarity.follow(alert, rule)
+    for seconds, seen in ((0.2, 0.7), (1.0, 0.9999), (2.0, 0.4), (AFTER_S + 0.1, 0.99999)):
+        at = began + timedelta(seconds=seconds)
+        clarity.look(Scores(seconds, at, {"fall": seen, "person": 1.0}))
+    assert clarity.of(alert) == {"fall": 0.9999}
+    assert clarity.of(replace(alert, id="older")) == {}
+    repeated = replace(alert, id="b", at=began + timedelta(seconds=10))
+    clarity.follow(repeated, rule)
+    assert clarity.of(repeated) == {"fall": 0.9999}, "it goes on"
+    clarity.follow(replace(repeated, id="c", since=repeated.at), rule)
+    assert set(clarity.of(replace(repeated, id="c")).values()) == {0.0}
+
+
+def test_the_same_scene_again_stays_below_though_the_frames_are_others(
+    box_model: Path, rendered: Path
+) -> None:
+    """It was seen at 0.9995; the second time the camera's frames fall between those judged."""
+    with Recognizer(box_model) as recognizer:
+        place = recognizer.labels.index("fighting")
+        first, again = (
+            watch_twice(recognizer, rendered / "porch-night-fight.mp4", phase) for phase in (0, 1)
+        )
+        labels = recognizer.labels
+    onset = int(np.argmax(first[0][:, place] >= 0.5))
+    window = slice(onset, onset + round(AFTER_S * RATE))
+    assert first[0][window, place].max() > 0.99
+    file = fields_in(learnt(judged(first[1][window], label="fighting")))
+    lowered = Corrections([correction_of(file)], labels, rate=RATE)
+    told = [lowered.lower(*seen)[place] for seen in zip(*again, strict=True)]
+    before = again[0][:, place]
+    warm = round(3 * RATE)
+    assert before[warm:].max() > 0.99
+    assert max(told[warm:]) < 0.5
+
+
+def watch_twice(recognizer: Recognizer, clip: Path, phase: int) -> tuple[Rows, Rows]:
+    """Return probabilities and embeddings of a clip that comes again, from a frame on."""
+    recognizer.reset()
+    began = datetime(2026, 3, 2, tzinfo=UTC)
+    size, rate = recognizer.manifest.size, recognizer.manifest.rate
+    seen = []
+    for _ in range(2):
+        with open_clip(clip, size=size, rate=rate, start=began) as frames:
+            seen += list(frames.frames())
+    probabilities, embeddings = [], []
+    for number, frame in enumerate(seen[phase:]):
+        probabilities.append(recognizer.step(replace(frame, time_s=number / rate)).copy())
+        assert recognizer.embedding is not None
+        embeddings.append(recognizer.embedding.copy())
+    return np.array(probabilities), np.array(embeddings)
 
 
 def test_the_ninth_alert_is_refused_and_the_eight_stay() -> None:

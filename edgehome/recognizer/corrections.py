@@ -28,10 +28,12 @@ KEY = "correction"
 WINDOW_S = 3.0
 MARGIN = 0.5
 """Logits below the level."""
-DEPTH = 6.0
+DEPTH = 9.0
 """Logits that a correction takes away at most: what is seen more clearly fires all the same."""
 WIDTH = 0.5
 """Squared width of the kernel, in squared distances of the moment from the general mean."""
+ALIKE = 0.85
+"""Of the kernel: what is so like a moment is taken for it, for the same never comes twice."""
 _FAR = math.exp(-1 / WIDTH)
 """The kernel between two scenes that have nothing in common but the general mean."""
 _CERTAIN = 1e-6
@@ -149,7 +151,7 @@ def likeness(
     away = moments - seen
     distances = np.einsum("ij,ij->i", away, away)
     kernel = float(np.exp(-distances / (2 * WIDTH * squares)).max(initial=0.0))
-    return max(kernel - _FAR, 0.0) / (1 - _FAR)
+    return min(max(kernel - _FAR, 0.0) / (1 - _FAR) / ALIKE, 1.0)
 
 
 def _squares(moments: NDArray[np.float32]) -> NDArray[np.float32]:
