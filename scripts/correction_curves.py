@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from edgehome.clips import read_clips  # noqa: E402
 from edgehome.footage import watch_clip  # noqa: E402
 from edgehome.heads.selection import calibrate  # noqa: E402
-from edgehome.recognizer.corrections import DEPTH, MARGIN, _squares, likeness  # noqa: E402
+from edgehome.recognizer.corrections import MARGIN, _squares, likeness, lowered  # noqa: E402
 from edgehome.recognizer.manifest import read_manifest  # noqa: E402
 from edgehome.recognizer.recognizer import Recognizer  # noqa: E402
 from edgehome.teaching.correction import MOMENTS  # noqa: E402
@@ -72,13 +72,12 @@ class Judged:
         near = np.concatenate(moments)
         squares = _squares(near)
 
-        def lowered(i: int) -> Array:
-            share = np.array([likeness(row, near, squares) for row in self.windows[i]])
-            over = np.maximum(self.logits[i] - (self.level - MARGIN), 0.0)
-            lower: Array = self.logits[i] - np.minimum(share * over, DEPTH)
-            return lower
+        def lower(i: int) -> Array:
+            shares = [likeness(row, near, squares) for row in self.windows[i]]
+            pairs = zip(self.logits[i].tolist(), shares, strict=True)
+            return np.array([lowered(logit, self.level, share) for logit, share in pairs])
 
-        return lowered
+        return lower
 
     def linear(self, chosen: Sequence[int]) -> Lowered:
         """Return what a passive-aggressive update by these clips makes of any clip."""
@@ -108,9 +107,9 @@ def measure(label: str, judged: Judged, truth: Array, groups: Array, draws: int)
             for place in sorted(name for name, many in places.items() if many > count):
                 for _ in range(draws):
                     order = chance.permutation(false[groups[false] == place])
-                    lowered = way([int(i) for i in order[:count]])
+                    made = way([int(i) for i in order[:count]])
                     gone = [
-                        np.mean([lowered(int(i)).max() < judged.level for i in some])
+                        np.mean([made(int(i)).max() < judged.level for i in some])
                         for some in (order[:count], order[count:], true)
                     ]
                     told.append(gone)

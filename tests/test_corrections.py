@@ -20,7 +20,7 @@ from edgehome.labels import taught_in
 from edgehome.lessonstore import CORRECTION, FOLDER, LessonStore, kept_of
 from edgehome.orders import TaughtHeads, decode_request, encode_heads
 from edgehome.recognizer import corrections
-from edgehome.recognizer.corrections import DEPTH, MARGIN, Corrections, correction_of, pulled
+from edgehome.recognizer.corrections import DEPTH, MARGIN, NEAR, Corrections, correction_of, pulled
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.teaching import correction
 from edgehome.teaching.child import learn
@@ -103,6 +103,13 @@ def test_a_judgement_is_bounded_and_never_raises_anything() -> None:
         12.0 - DEPTH
     )
     assert pulled(0.2, 0.5, 1.0) == 0.2, "below already"
+
+
+@pytest.mark.parametrize("above", [0.3, 0.5, 0.7, 0.9])
+def test_an_alert_that_goes_on_ends_where_it_is_judged(above: float) -> None:
+    """An activity is over below two thirds of the score at which it begins."""
+    assert pulled(0.97, above, 1.0) < above * 2 / 3
+    assert above * 2 / 3 < pulled(0.97, above, NEAR) < above, "elsewhere it is lowered no further"
 
 
 def test_what_was_seen_too_clearly_is_told_with_a_remedy() -> None:

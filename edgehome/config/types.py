@@ -195,8 +195,9 @@ class Rule:
     )
     message: str = option(
         values.message,
-        "{label} ({score:.0%})",
-        "What the alert says; may name {rule}, {label}, {score:.0%}, {severity} and {at:%H:%M}.",
+        values.MESSAGE,
+        "What the alert says; may name {rule}, {label}, {score:.0%}, {severity} and {at:%H:%M}. "
+        "Where none is written and no activity went on, it says what did.",
     )
     adjustable: bool = option(
         values.boolean,

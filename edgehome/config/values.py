@@ -22,6 +22,8 @@ RARITIES = {"once_a_day": 1.0, "once_a_week": 7.0, "once_a_month": 30.0}
 """Days, by the word for how rare something is."""
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+MESSAGE = "{label} ({score:.0%})"
+"""What an alert says where its rule does not, and an activity went on."""
 MESSAGE_FIELDS = {
     "rule": r"",
     "label": r"",

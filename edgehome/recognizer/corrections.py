@@ -34,6 +34,8 @@ WIDTH = 0.5
 """Squared width of the kernel, in squared distances of the moment from the general mean."""
 ALIKE = 0.85
 """Of the kernel: what is so like a moment is taken for it, for the same never comes twice."""
+NEAR, ENDS = 0.9, 0.6
+"""From which likeness on an activity is to end, and the part of its level at which it has."""
 _FAR = math.exp(-1 / WIDTH)
 """The kernel between two scenes that have nothing in common but the general mean."""
 _CERTAIN = 1e-6
@@ -137,11 +139,22 @@ class Corrections:
 
 def pulled(probability: float, level: float, share: float) -> float:
     """Return a probability pulled down towards the level by a share of the way, 0-1."""
-    over = _logit(probability) - (_logit(level) - MARGIN)
-    if over <= 0:
-        return probability
-    logit = _logit(probability) - min(share * over, DEPTH)
-    return 0.5 + 0.5 * math.tanh(0.5 * logit)
+    before = _logit(probability)
+    after = lowered(before, _logit(level), share)
+    return probability if after == before else _sigmoid(after)
+
+
+def lowered(logit: float, level: float, share: float) -> float:
+    """Return a logit pulled down; `level` is a logit too.
+
+    What is all but a judged moment is pulled to where a rule's activity is over (two thirds of
+    its level, where nobody says another), so that an alert which goes on ends.
+    """
+    target = level - MARGIN
+    over = _logit(ENDS * _sigmoid(level))
+    near = max(share - NEAR, 0.0) / (1 - NEAR)
+    target -= near * max(target - over, 0.0)
+    return logit - min(max(share * (logit - target), 0.0), DEPTH)
 
 
 def likeness(
@@ -170,3 +183,7 @@ def _numbers(text: str) -> NDArray[np.float32]:
 def _logit(probability: float) -> float:
     share = min(max(probability, _CERTAIN), 1 - _CERTAIN)
     return math.log(share / (1 - share))
+
+
+def _sigmoid(logit: float) -> float:
+    return 0.5 + 0.5 * math.tanh(0.5 * logit)

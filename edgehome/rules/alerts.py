@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from edgehome.config.conditions import CameraCondition, UnusualCondition
 from edgehome.config.types import Config
+from edgehome.config.values import MESSAGE
 from edgehome.rules.limit import Limit, summary
 from edgehome.rules.near_misses import NearMisses
 from edgehome.rules.parts import evidence, standings
 from edgehome.rules.rule import Tracker
 from edgehome.rules.timing import Clock
-from edgehome.types import Alert
+from edgehome.types import Alert, Evidence
+
+_NO_ACTIVITY = UnusualCondition | CameraCondition
+_LONGEST = 250
+"""Characters of a message, as in the configuration."""
 
 
 class Alerts:
@@ -61,17 +67,19 @@ class Alerts:
     def _alert(self, tracker: Tracker, clock: Clock) -> Alert:
         rule, parts, at = tracker.rule, tracker.tree.parts, clock.wall()
         label, score = _strongest(tracker)
+        told = evidence(parts, standings(parts, clock))
         return Alert(
             id=self.identify(),
             at=at,
             rule=rule.name,
             label=label,
             severity=rule.severity,
-            message=rule.message.format(
+            message=_without_activity(tracker, told)
+            or rule.message.format(
                 rule=rule.name, label=label, severity=str(rule.severity), score=score, at=at
             ),
             score=score,
-            evidence=evidence(parts, standings(parts, clock)),
+            evidence=told,
             since=tracker.since_at,
             model=self.model,
             config=self._config.sha256,
@@ -82,3 +90,13 @@ def _strongest(tracker: Tracker) -> tuple[str, float]:
     """Return the first activity of a rule that goes on, else its first, and the score, 0-1."""
     level = tracker.tree.level()
     return (level.score.name, level.score.value) if level else (tracker.rule.label, 0.0)
+
+
+def _without_activity(tracker: Tracker, told: Sequence[Evidence]) -> str:
+    """Return what went on where it was no activity and the rule has no words of its own."""
+    level = tracker.tree.level()
+    if tracker.rule.message == MESSAGE and not (level and level.value):
+        for part, one in zip(tracker.tree.parts, told, strict=True):
+            if one.met and part.wanted and isinstance(part.condition, _NO_ACTIVITY):
+                return f"{one.condition}: {one.value}"[:_LONGEST]
+    return ""

@@ -14,6 +14,7 @@ from edgehome.config.conditions import (
     Between,
     BetweenCondition,
     CameraCondition,
+    MotionCondition,
     NoneCondition,
     SunCondition,
     ThenCondition,
@@ -261,6 +262,25 @@ def test_an_alert_on_the_unusual_says_what_it_resembles() -> None:
     ((_, alert),) = scene.alerts
     value = alert.evidence[0].value
     assert value == "once in 8.25d; most like Sat 14:03; differs: activity new"
+
+
+def test_an_alert_without_an_activity_says_what_went_on() -> None:
+    """Unless the rule has words of its own."""
+    rare = UnusualCondition(unusual=7.0)
+    for when, words in (
+        (rare, "unusual: once in 8.25d; most like Sat 14:03"),
+        (CameraCondition(camera=(CameraState.COVERED,)), "camera: covered"),
+        (both(MotionCondition(motion=0.2), rare), "motion (30%)"),
+        (AnyCondition(conditions=(activity("slap"), rare)), "unusual: once in 8.25d; most"),
+        (both(activity("hug"), rare), "hug (90%)"),
+    ):
+        scene = Scene(rule(when), rule(when, name="Own", message="Look: {label}"))
+        scene.unusual, scene.resembles, scene.motion = 8.25, "most like Sat 14:03", 0.3
+        scene.camera = frozenset({CameraState.COVERED})
+        scene.show(1, hug=0.9)
+        (_, alert), (_, own) = scene.alerts
+        assert alert.message.startswith(words), alert
+        assert own.message.startswith("Look: ")
 
 
 def test_what_is_unusual_counts_in_groups_and_is_looked_at_anew_after_a_reload() -> None:
