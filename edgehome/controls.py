@@ -94,7 +94,7 @@ class Controls:
                 return "there is no such rule"
             if isinstance(command, SetThreshold) and not rule.adjustable:
                 return "the rule is not adjustable"
-        return self._lessons.refused(command)
+        return ""
 
     def obey(self, command: Command) -> None:
         """Do what was asked for."""

@@ -6,9 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edgehome import lessontraining
+from edgehome.corrections import AFTER_S
 from edgehome.lessontraining import Change
 from edgehome.taken import Taken
-from edgehome.types import Problem
+from edgehome.types import Alert, Problem
+
+SHORTEST_S, LONGEST_S = 1.0, 60.0
+"""Of an example."""
+BEFORE_S = 3.0
+"""An alert's window begins so long before its rule began to wait: a head looks back."""
 
 Told = Callable[[Problem | None], None]
 
@@ -40,6 +46,13 @@ class Asked:
             its = self.judged
             return lessontraining.judged(taken, self.span[1], its.label, its.level, its.clear)
         return lessontraining.shown(taken, self.span[1], shows=self.shows, source=self.source)
+
+
+def span_of(alert: Alert, now: float) -> tuple[float, float]:
+    """Return the seconds that an alert is about, on the wall clock."""
+    at = alert.at.timestamp()
+    since = max((alert.since or alert.at).timestamp() - BEFORE_S, at - LONGEST_S)
+    return since, max(at, min(at + AFTER_S, now))
 
 
 @dataclass(slots=True)

@@ -6,17 +6,24 @@ Which one is being taught is kept over restarts; what comes of it is the lessons
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Collection
 
 from edgehome.corrections import levels_of
-from edgehome.homeassistant import Command, NameLesson, NotSuspicious, ShowLesson, Taught
+from edgehome.homeassistant import NameLesson, NotSuspicious, ShowLesson, Taught
 from edgehome.learning import Learning
+from edgehome.lessonproblems import NO_ALERT, TWICE, UNNAMED, name_of_rules, taken_name
 from edgehome.lessonstore import lesson_name
 from edgehome.node import Node
+from edgehome.packs import shipped_packs
 from edgehome.statefile import StateFile
-from edgehome.types import EdgehomeError
+from edgehome.teaching.words import UNCLEAR
+from edgehome.types import Alert, EdgehomeError, Problem
 
 LessonCommand = NameLesson | ShowLesson | NotSuspicious
+APART = 0.75
+"""Of what a press takes: a second press before that is of the same seconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +38,8 @@ class LessonControls:
         memory: StateFile,
         announced: Collection[str],
         changed: Callable[[Collection[str]], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the names of the taught activities that were announced last.
 
@@ -43,23 +52,17 @@ class LessonControls:
         self._announced = set(announced)
         self._changed = changed
         self._versions: set[tuple[str, int]] | None = None
+        self._clock = clock
+        self._pressed: dict[tuple[str, bool], float] = {}
         node.teaching = memory.get("teaching", "")
 
-    def refused(self, command: Command) -> str:
-        """Return why a command is not obeyed, or an empty text; called on any thread."""
-        if isinstance(command, NameLesson) and command.name:
-            try:
-                lesson_name(command.name)
-            except EdgehomeError as error:
-                return str(error)
-        if isinstance(command, ShowLesson) and not self._node.teaching:
-            return "no activity is named; set New activity first"
-        if isinstance(command, NotSuspicious) and self._node.last_alert() is None:
-            return "there was no alert"
-        return ""
-
     def obey(self, command: LessonCommand) -> None:
-        """Do what was asked for."""
+        """Do what was asked for; what cannot be done is a problem until the next such command."""
+        problem = self._wrong_with(command)
+        self._node.report("teaching", problem)
+        if problem:
+            logger.warning("%s", problem)
+            return
         match command:
             case NameLesson(name):
                 self._node.teaching = lesson_name(name) if name else ""
@@ -70,8 +73,38 @@ class LessonControls:
                 logger.info("%s: that was %s, by Home Assistant", self._node.teaching, what)
                 seconds = self._node.config.teaching.last_s
                 self._lessons.note(self._node.teaching, shows=shows, seconds=seconds)
-            case NotSuspicious():
-                self._judge()
+            case NotSuspicious(alert_id):
+                if alert := self._node.alert(alert_id):
+                    self._judge(alert)
+
+    def _wrong_with(self, command: LessonCommand) -> Problem | None:
+        match command:
+            case NameLesson(name):
+                return self._wrong_name(name) if name else None
+            case ShowLesson(shows):
+                return self._wrong_press(shows=shows)
+        return None if self._node.alert(command.alert_id) else NO_ALERT
+
+    def _wrong_name(self, text: str) -> Problem | None:
+        try:
+            name = lesson_name(text)
+        except EdgehomeError as error:
+            return error.problem
+        if name in shipped_packs():
+            return name_of_rules(name)
+        own = any(name == label.replace(" ", "_") for label in self._lessons.own)
+        return taken_name(name) if own else None
+
+    def _wrong_press(self, *, shows: bool) -> Problem | None:
+        """Return why a press is none; one that is will be remembered."""
+        name, now_s = self._node.teaching, self._clock()
+        if not name:
+            return UNNAMED
+        apart_s = APART * self._node.config.teaching.last_s
+        if now_s - self._pressed.get((name, shows), -math.inf) < apart_s:
+            return TWICE
+        self._pressed = {(name, shows): now_s}
+        return None
 
     def turn(self) -> bool:
         """Take how far the learning is; return whether the home is to be told of a change."""
@@ -82,7 +115,7 @@ class LessonControls:
         if not self._lessons.known:  # their files are still being read
             return False
         told = tuple(
-            Taught(one.name, one.version, one.shown, one.says, one.missing)
+            Taught(one.name, one.version, one.shown, one.says, one.missing, UNCLEAR in one.says)
             for one in self._lessons.told()
         )
         if told == self._node.taught:
@@ -94,11 +127,8 @@ class LessonControls:
             self._changed(names)
         return True
 
-    def _judge(self) -> None:
-        """Take the window of the last alert as normal, for all that its rule watches."""
-        alert = self._node.last_alert()
-        if alert is None:  # a reload took it since
-            return
+    def _judge(self, alert: Alert) -> None:
+        """Take an alert's window as normal, for all that its rule watches."""
         logger.info("alert of %s: not suspicious, by Home Assistant", alert.rule)
         self._learning.normal.judged_normal(alert)
         rules = [rule for rule in self._node.config.rules if rule.name == alert.rule]

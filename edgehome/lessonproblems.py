@@ -14,11 +14,37 @@ NOBODY = Problem(
 )
 
 
-def nothing_seen(name: str) -> Problem:
-    """Return what is told where the model rested."""
+UNNAMED = Problem(
+    "lesson_unnamed",
+    "No activity is named, so nothing was learnt of these seconds.",
+    "Write its name into New activity; then do it again, and press.",
+)
+TWICE = Problem(
+    "lesson_twice",
+    "These seconds were taken already.",
+    "Press once for each time it was done; wait some seconds between two.",
+)
+NO_ALERT = Problem(
+    "lesson_unknown",
+    "There is no such alert to judge.",
+    "Press Not suspicious after an alert; of those before the last hundred nothing is known.",
+)
+FORGOTTEN = Problem(
+    "lesson_unseen",
+    "The node does not remember those seconds, or nothing moved in them.",
+    "It keeps about an hour in which something moved, and nothing from before its last start: "
+    "judge an alert, or name times, soon after.",
+)
+
+
+def nothing_seen(name: str, *, shows: bool, source: str) -> Problem:
+    """Return what is told where the model rested; `source` is what the seconds are from."""
+    if source != "button":
+        return FORGOTTEN
+    what = name if shows else f"what is normal beside {name}"
     return Problem(
         "lesson_unseen",
-        f"Nothing moved in the seconds that were to show {name}: the model rested.",
+        f"Nothing moved in the seconds that were to show {what}: the model rested.",
         "Do it before the camera, and press within the seconds that are taken.",
     )
 
@@ -90,6 +116,15 @@ def broken(name: str, why: str) -> Problem:
 def unreadable(path: Path, why: str) -> Problem:
     """Return what is told of a file that may not be read."""
     return Problem("lesson_unreadable", f"{path} cannot be read: {why}.", "Check its owner.")
+
+
+def name_of_rules(name: str) -> Problem:
+    """Return what is told of a name that means something else in rules."""
+    return Problem(
+        "lesson_taken",
+        f"{name} is a pack's name in rules: it cannot be taught.",
+        f"Take another name, such as my_{name}.",
+    )
 
 
 def taken_name(name: str) -> Problem:

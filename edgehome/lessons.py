@@ -11,14 +11,14 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from edgehome import lessonrequests, lessontraining
-from edgehome.corrections import AFTER_S, correctable, too_clear
+from edgehome.corrections import correctable, too_clear
 from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
-from edgehome.lessonasked import Asked, Judged, Told, Waiting
+from edgehome.lessonasked import LONGEST_S, SHORTEST_S, Asked, Judged, Told, Waiting, span_of
 from edgehome.lessonproblems import NOBODY, not_taught, nothing_seen, resting
 from edgehome.lessonstore import Kept, LessonStatus, LessonStore
 from edgehome.lessontraining import Learnt, Model
@@ -29,10 +29,6 @@ from edgehome.types import Alert, Problem
 
 __all__ = ["LessonStatus", "Lessons"]
 
-SHORTEST_S, LONGEST_S = 1.0, 60.0
-"""Of an example."""
-BEFORE_S = 3.0
-"""An alert's window begins so long before its rule began to wait: a head looks back."""
 SPREAD = 10
 """Moments of which nobody said anything that come along with what was shown, as normal."""
 APART_S = 30.0
@@ -99,6 +95,11 @@ class Lessons:
             self._read()
             self._errands.put(lambda: lessonrequests.read(self._store), self._requested)
 
+    @property
+    def own(self) -> Collection[str]:
+        """Return the labels that came with the model at work."""
+        return self._model.own if self._model else ()
+
     def told(self) -> tuple[LessonStatus, ...]:
         """Return every taught activity, by name."""
         return tuple(self._kept[name].status for name in sorted(self._kept))
@@ -114,10 +115,8 @@ class Lessons:
         alert: Alert,
         levels: Mapping[str, float] | None = None,
         clarity: Mapping[str, float] | None = None,
-        *,
-        normal: bool = True,
     ) -> None:
-        """Take an alert's window as normal, or as the activity after all.
+        """Take an alert's window as normal.
 
         `levels` are the labels that the alert's rule watches, and what each is to stay below: one
         that came with the model is corrected. `clarity`: how clearly they were seen.
@@ -125,20 +124,18 @@ class Lessons:
         levels = levels or {}
         kept = {name for name, one in self._kept.items() if not one.corrects}
         taught = [name for name in (alert.label, *levels) if name in kept]
-        own = self._model.own if self._model else frozenset(levels)
-        own = own if self._model is None or self._model.embedding else frozenset()
-        corrected = correctable(levels, own, kept) if normal else {}
+        own = self.own if self._model else levels
+        embeds = self._model is None or self._model.embedding
+        corrected = correctable(levels, own if embeds else (), kept)
         if not taught and not corrected:
             self._problem(alert.label, not_taught(alert.label))
-        until = alert.at.timestamp()
-        since = max((alert.since or alert.at).timestamp() - BEFORE_S, until - LONGEST_S)
-        until = max(until, min(until + AFTER_S, self._clock()))
+        span = span_of(alert, self._clock())
         for name in dict.fromkeys(taught):
-            self._ask(name, (since, until), shows=not normal, source="feedback")
+            self._ask(name, span, shows=False, source="feedback")
         for name, (label, level) in corrected.items():
             seen = max(alert.score, (clarity or {}).get(label, 0.0))
             judged = Judged(label, level, too_clear(label, seen, level))
-            self._ask(name, (since, until), shows=False, source="feedback", judged=judged)
+            self._ask(name, span, shows=False, source="feedback", judged=judged)
 
     def leave_out(self, alert: Alert) -> None:
         """Take nothing near an alert for normal by itself."""
@@ -174,7 +171,10 @@ class Lessons:
         if asked is None or self._model is None:
             return
         if not taken.pieces[0].frames:
-            self._problem(asked.name, problem := nothing_seen(asked.name))
+            self._problem(
+                asked.name,
+                problem := nothing_seen(asked.name, shows=asked.shows, source=asked.source),
+            )
             asked.then(problem)
             return
         if taken.watched_s >= MEASURED_S:

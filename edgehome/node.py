@@ -22,6 +22,8 @@ from edgehome.rules import RuleEngine, Verdict
 from edgehome.thresholds import threshold_of
 from edgehome.types import Alert, Mode, NearMiss, Problem, Scores, SunTimes
 
+RECENT_ALERTS = 100
+"""So many may still be judged."""
 STATISTICS_FRAMES = 50
 """Frames over which rate and inference time are told: ten seconds at five a second."""
 
@@ -56,6 +58,7 @@ class Node:
         """How much of what is normal here is learnt, 0-1; None where nobody learns."""
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._last_alerts: dict[str, Alert] = {}
+        self._recent: deque[Alert] = deque(maxlen=RECENT_ALERTS)
         self.clarity = Clarity()
         """How clearly the newest alert's labels were seen."""
         self._last_near_misses: dict[str, NearMiss] = {}
@@ -129,12 +132,14 @@ class Node:
         for record in records:
             if isinstance(record, Alert):
                 self._last_alerts[record.rule] = record
+                self._recent.append(record)
             else:
                 self._last_near_misses[record.rule] = record
 
-    def last_alert(self) -> Alert | None:
-        """Return the newest alert of any rule, if one is remembered."""
-        return max(self._last_alerts.values(), key=lambda alert: alert.at, default=None)
+    def alert(self, alert_id: str = "") -> Alert | None:
+        """Return the alert with this id, or the newest one, if it is remembered."""
+        alerts = (alert for alert in reversed(self._recent) if alert_id in {"", alert.id})
+        return next(alerts, None)
 
     def worker_gone(self) -> None:
         """Start a new worker's counters where the last one's ended; to the rules it is a gap."""
@@ -207,6 +212,7 @@ class Node:
     def _note(self, verdict: Verdict) -> Verdict:
         for alert in verdict.alerts:
             self._last_alerts[alert.rule] = alert
+            self._recent.append(alert)
             for rule in self.config.rules:
                 if rule.name == alert.rule:
                     self.clarity.follow(alert, rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgehome.config.conditions import ActivityCondition, walk
@@ -48,9 +48,12 @@ def worker_settings(config: Config, model: Path) -> Settings:
     )
 
 
-def unknown_labels(config: Config, ready: Ready) -> Problem | None:
-    """Return what is wrong where the model does not know all labels in the rules."""
-    missing = ", ".join(sorted(wanted_labels(config) - set(ready.labels)))
+def unknown_labels(config: Config, ready: Ready, taught: Iterable[str]) -> Problem | None:
+    """Return what is wrong where the model does not know all labels in the rules.
+
+    An activity that is being taught comes to be known; what keeps it from that is told otherwise.
+    """
+    missing = ", ".join(sorted(wanted_labels(config) - {*ready.labels, *taught}))
     if not missing:
         return None
     return Problem(

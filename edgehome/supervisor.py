@@ -174,7 +174,8 @@ class Supervisor:
         self.node.run_at(ready.rate, ready.budget.threads if ready.budget else None)
         self.node.report("delegate", ready.degraded)
         if not self._learning.ready(ready):
-            self.node.report("labels", unknown_labels(self.node.config, ready))
+            taught = [one.name for one in self.node.taught]
+            self.node.report("labels", unknown_labels(self.node.config, ready, taught))
 
     def _see(self, scores: Scores) -> None:
         self._frame_s, self._heard_s = scores.time_s, self._clock()

@@ -73,7 +73,14 @@ class Home:
             tell=lambda alert, kind: self.told.append((alert, kind)),
             reload=self._reload,
             retry=self._reload,
-            lessons=LessonControls(self.node, self.learning, memory, (), self.announced.append),
+            lessons=LessonControls(
+                self.node,
+                self.learning,
+                memory,
+                (),
+                self.announced.append,
+                clock=lambda: self.time_s,
+            ),
             clock=lambda: self.time_s,
         )
         self.controls.use(self.config)
@@ -96,6 +103,9 @@ class Home:
             alerts += self.node.see(Scores(self.time_s, at, {"slap": slap}, frame)).alerts
             self.controls.turn()
         return alerts
+
+    def problems(self) -> list[str]:
+        return [problem.code for problem in self.node.status().problems]
 
     def kinds(self) -> list[str]:
         return [kind for _, kind in self.told]
@@ -235,7 +245,7 @@ def test_a_reload_is_passed_on(tmp_path: Path) -> None:
     assert home.reloads == 1
 
 
-def woken(home: Home) -> list[dict[str, Any]]:
+def woken(home: Home, label: str = "slap") -> list[dict[str, Any]]:
     """Let a worker be there that takes what it is asked; return what that is."""
     sent: list[dict[str, Any]] = []
 
@@ -244,15 +254,15 @@ def woken(home: Home) -> list[dict[str, Any]]:
         return True
 
     home.lessons.attach(tell, lambda _origin, _problem: None)
-    home.lessons.ready(Ready(("slap",), 5.0, "ab" * 32, "x", None, embedding="made"))
+    home.lessons.ready(Ready((label,), 5.0, "ab" * 32, "x", None, embedding="made"))
     return sent
 
 
 def test_a_press_takes_the_last_seconds_for_the_activity_that_was_named(tmp_path: Path) -> None:
     home = Home(tmp_path, FIGHT)
     sent = woken(home)
-    assert "New activity" in home.controls.refused(ShowLesson(shows=True))
-    assert "cannot be the name" in home.controls.refused(NameLesson("---"))
+    home.ask(ShowLesson(shows=True))
+    assert (home.problems(), sent) == (["lesson_unnamed"], []), "the home is told why"
     home.ask(NameLesson("Over the Wall"), ShowLesson(shows=True), ShowLesson(shows=False))
     assert home.node.status().teaching == "over_the_wall"
     spans = [one["take"]["until"] - one["take"]["since"] for one in sent]
@@ -261,22 +271,59 @@ def test_a_press_takes_the_last_seconds_for_the_activity_that_was_named(tmp_path
     assert home.node.status().teaching == "over_the_wall", "kept over a restart"
     home.ask(NameLesson(""))
     assert home.node.status().teaching == ""
-    assert home.controls.refused(ShowLesson(shows=True))
+    home.ask(ShowLesson(shows=True))
+    assert home.problems() == ["lesson_unnamed"]
 
 
-def test_not_suspicious_is_about_the_last_alert_and_refused_without_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("---", "lesson_name"), ("Violence", "lesson_taken"), ("side kick", "lesson_taken")],
+)
+def test_a_name_that_no_rule_could_use_is_refused_at_once(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    """It is no text, a pack's, or a label of the model."""
     home = Home(tmp_path, FIGHT)
-    problems: list[Problem | None] = []
-    home.lessons.attach(lambda _: True, lambda _origin, problem: problems.append(problem))
-    assert home.controls.refused(NotSuspicious()) == "there was no alert"
-    (alert,) = home.show(1, 0.9)
-    home.ask(NotSuspicious())
-    assert [p.code for p in problems if p] == ["lesson_unseen"], "nobody watches, and that is told"
+    woken(home, "side kick")
+    home.ask(NameLesson("wave"), NameLesson(name))
+    assert home.problems() == [code]
+    assert home.node.status().teaching == "wave"
+    home.ask(NameLesson("wave"))
+    assert home.problems() == []
+
+
+def test_a_second_press_of_the_same_seconds_is_no_second_example(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
     sent = woken(home)
+    home.ask(NameLesson("wave"), ShowLesson(shows=True), ShowLesson(shows=True))
+    assert (len(sent), home.problems()) == (1, ["lesson_twice"])
+    home.show(4, 0.1)
+    home.ask(ShowLesson(shows=True))
+    assert len(sent) == 1
+    home.show(1, 0.1)
+    home.ask(ShowLesson(shows=True))
+    assert (len(sent), home.problems()) == (2, [])
+
+
+def test_not_suspicious_is_about_the_last_alert_or_the_one_that_is_named(tmp_path: Path) -> None:
+    home = Home(tmp_path, FIGHT)
+    told: list[Problem | None] = []
+    home.lessons.attach(lambda _: True, lambda _origin, problem: told.append(problem))
     home.ask(NotSuspicious())
-    (asked,) = sent
-    assert asked["take"]["until"] >= alert.at.timestamp(), "slap came with the model: corrected"
-    assert home.node.last_alert() is alert
+    assert home.problems() == ["lesson_unknown"]
+    (first,) = home.show(1, 0.9)
+    home.ask(NotSuspicious())
+    assert home.problems() == []
+    assert [p.code for p in told if p] == ["lesson_unseen"], "nobody watches, and that is told"
+    sent = woken(home)
+    home.show(20, 0.1)
+    (last,) = home.show(1, 0.9)
+    home.ask(NotSuspicious(), NotSuspicious(first.id), NotSuspicious("b" * 32))
+    assert home.problems() == ["lesson_unknown"]
+    since = [one["take"]["since"] for one in sent]  # slap came with the model: corrected
+    assert since == [pytest.approx(alert.at.timestamp() - 3) for alert in (last, first)]
+    home.node.recall([first, last])
+    assert home.node.alert() is last
 
 
 def test_lessons_are_told_once_their_files_were_read_and_announced_when_others_are_there(

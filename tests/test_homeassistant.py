@@ -689,6 +689,11 @@ def test_a_press_says_what_the_last_seconds_were_and_anything_else_is_no_press()
     assert parse_command("that_was_it", b"PRESS") == ShowLesson(shows=True)
     assert parse_command("that_was_normal", b"PRESS") == ShowLesson(shows=False)
     assert parse_command("not_suspicious", b"PRESS") == NotSuspicious()
+    named = b"0123456789abcdef" * 2
+    assert parse_command("not_suspicious", named) == NotSuspicious(named.decode())
+    wrong = (named[1:], named.upper(), named + b"0", b"../" + named)
+    assert [parse_command("not_suspicious", p) for p in wrong] == [None] * 4
+    assert parse_command("that_was_it", named) is None
     for key in ("that_was_it", "that_was_normal", "not_suspicious"):
         assert [parse_command(key, p) for p in (b"", b"press", b"PRESS ", b"ON")] == [None] * 4
 

@@ -185,7 +185,9 @@ ALLOWED = {
         "edgehome.lessons", "edgehome.taken",
     },
     "edgehome.corrections": {"edgehome.types", "edgehome.config", "edgehome.lessonstore"},
-    "edgehome.lessonasked": {"edgehome.types", "edgehome.lessontraining", "edgehome.taken"},
+    "edgehome.lessonasked": {
+        "edgehome.types", "edgehome.corrections", "edgehome.lessontraining", "edgehome.taken",
+    },
     "edgehome.lessonproblems": {"edgehome.types"},
     "edgehome.lessonstore": {
         "edgehome.types", "edgehome.statefile", "edgehome.teaching.words",

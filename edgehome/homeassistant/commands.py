@@ -12,6 +12,8 @@ from edgehome.types import Mode
 MODES = {str(mode).encode(): mode for mode in Mode}
 RULE_KEY = re.compile(r"rule/([a-z0-9_]{1,45})/(mute|threshold)")
 PRESS = b"PRESS"
+ALERT_ID = re.compile(rb"[0-9a-f]{32}")
+"""What a node names its alerts."""
 SWITCH = {b"ON": True, b"OFF": False}
 DECIMAL = re.compile(rb"[01](\.[0-9]{1,17})?")
 """What Home Assistant makes of a number; no sign, no exponent, no name such as NaN."""
@@ -78,7 +80,10 @@ class ShowLesson:
 
 @dataclass(frozen=True, slots=True)
 class NotSuspicious:
-    """The window of the last alert was normal."""
+    """The window of an alert was normal."""
+
+    alert_id: str = ""
+    """Empty: of the last one."""
 
 
 Command = (
@@ -102,8 +107,10 @@ def parse_command(key: str, payload: bytes) -> Command | None:
     if key == "mode":
         mode = MODES.get(payload)
         return SetMode(mode) if mode else None
-    if key in BUTTONS:
-        return BUTTONS[key] if payload == PRESS else None
+    if key in BUTTONS and payload == PRESS:
+        return BUTTONS[key]
+    if key == "not_suspicious":
+        return NotSuspicious(payload.decode()) if ALERT_ID.fullmatch(payload) else None
     if key == "silence":
         return Silence(SWITCH[payload]) if payload in SWITCH else None
     if key == "new_activity":

@@ -23,7 +23,7 @@ LONGEST_NAME = 40
 """Characters of an activity's name."""
 TAUGHT_KEY = "taught_"
 """What the component key of a taught activity begins with."""
-LEARNT, LEARNING = "learnt", "learning"
+LEARNT, LEARNING, UNCLEAR = "learnt", "learning", "unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Taught:
     """How good it is, in words; empty while it is too early."""
     missing: str
     """What it still needs, as a sentence; empty once it is learnt."""
+    unclear: bool = False
+    """Whether it was learnt, and cannot be told from normal."""
+
+    @property
+    def stage(self) -> str:
+        """Return how far it is, in a word."""
+        learnt = UNCLEAR if self.unclear else LEARNT
+        return learnt if self.says else LEARNING
 
 
 def teaching(topics: Topics, names: Iterable[str]) -> dict[str, Component]:
@@ -83,7 +91,7 @@ def taught_message(topics: Topics, name: str, lessons: Iterable[Taught]) -> Mess
         "name": name,
         "taught": {
             lesson.name: {
-                "stage": LEARNT if lesson.says else LEARNING,
+                "stage": lesson.stage,
                 "examples": lesson.shown,
                 "says": lesson.says or lesson.missing,
                 "version": lesson.version,

@@ -13,6 +13,8 @@ NEEDED_NORMAL_S = 20.0
 """Of this home, where general negatives come with the model."""
 NEEDED_ALONE_S = 120.0
 """Where none do."""
+UNCLEAR = "cannot be told from normal"
+"""Among the words on an activity that does not score above normal."""
 _HOUR = 24.0
 
 
@@ -38,7 +40,7 @@ def sentence(name: str, figures: Figures) -> str:
     rate = alarms(figures.alarms_a_day)
     if not figures.distinct:
         return (
-            f"{name} cannot be told from normal yet: shown ones score no higher than ordinary "
+            f"{name} {UNCLEAR} yet: shown ones score no higher than ordinary "
             "moments by more than chance would. Show it more often, more clearly, or more of what "
             "is normal."
         )
