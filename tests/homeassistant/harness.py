@@ -44,6 +44,7 @@ api:
 config:
 logger:
   default: warning
+mobile_app:
 automation: !include automations.yaml
 script:
 scene:
@@ -241,6 +242,8 @@ class HomeAssistant:
         self._token = tokens["access_token"]  # good for half an hour, which a storm outlasts
         self._token = self.ask(type="auth/long_lived_access_token", client_name="t", lifespan=1)
         wait_until(self._answers, "Home Assistant to run", 120)
+        with contextlib.suppress(AssertionError):  # newer ones else take back `http` in 5 minutes
+            self.ask(type="http/config/promote")
 
     def _add_mqtt(self) -> None:
         flows = "/api/config/config_entries/flow"

@@ -70,7 +70,7 @@ def _requirements(package: Path) -> set[str]:
     always = re.search(r"DEFAULT_INTEGRATIONS = \{(.*?)\n\}", bootstrap, re.DOTALL)
     waiting = set(re.findall(r'"([a-z0-9_]+)"', always[1] if always else ""))
     waiting |= {"mqtt", "http", "api", "config", "event", "onboarding", "auth", "isal", "hassio"}
-    waiting |= {"camera", "image", "update", "recorder", "websocket_api"}
+    waiting |= {"camera", "image", "update", "recorder", "websocket_api", "mobile_app"}
     seen: set[str] = set()
     found: set[str] = set()
     while waiting:

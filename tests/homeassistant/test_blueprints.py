@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.error
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -247,6 +249,74 @@ def test_alerts_of_a_node_that_was_not_chosen_are_left_to_others(
     watched.raises("chosen-1")
     watched.wait_answer("chosen-1")
     assert "other-1" not in tags(listener)
+
+
+class Phone:
+    """The Home Assistant app's push server, and a phone that is registered with it."""
+
+    def __init__(self, home: HomeAssistant) -> None:
+        self.heard: list[dict[str, Any]] = []
+        heard = self.heard
+
+        class Push(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(201)
+                self.end_headers()
+                limits = {"attempts": 1, "successful": 1, "errors": 0, "maximum": 150}
+                limits |= {"resetsAt": "2030-01-01T00:00:00Z"}
+                self.wfile.write(json.dumps({"rateLimits": limits}).encode())
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Push)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        push = {"push_token": "t", "push_url": f"http://127.0.0.1:{self.server.server_port}/"}
+        try:
+            home.api("POST", "/api/mobile_app/registrations", {
+                "app_id": "test", "app_name": "Test", "app_version": "1",
+                "os_name": "none", "os_version": "1",
+                "device_name": "Ann's phone", "device_id": "ann", "manufacturer": "none",
+                "model": "none", "supports_encryption": False, "app_data": push,
+            })  # fmt: skip
+        except urllib.error.HTTPError:
+            pytest.skip("this installation of Home Assistant cannot do mobile_app")
+        wait_until(lambda: self._device(home), "the phone")
+        self.device = self._device(home)
+
+    @staticmethod
+    def _device(home: HomeAssistant) -> str:
+        devices = home.ask(type="config/device_registry/list")
+        return next((one["id"] for one in devices if one["name"] == "Ann's phone"), "")
+
+
+def test_a_phone_is_told_with_a_button_and_the_node_hears_which_alert_was_a_false_one(
+    home: HomeAssistant, watched: Watched
+) -> None:
+    phone, alert = Phone(home), "0123456789abcdef0123456789abcdef"
+    listens(home, "phone", "notify", phones=[phone.device])
+    watched.raises(alert)
+    watched.wait_answer(alert)
+    (told,) = phone.heard
+    assert (told["title"], told["message"]) == ("Fight", "fighting (83%)")
+    (button,) = told["data"]["actions"]
+    assert button["title"] == "Not suspicious"
+
+    def judged() -> list[str]:
+        topic = f"{BASE}/not_suspicious/set"
+        return [payload.decode() for payload in watched.client.payloads(topic)]
+
+    for action in ("another app's", f"edgehome|{IDENTITY}", button["action"]):
+        home.api("POST", "/api/events/mobile_app_notification_action", {"action": action})
+    wait_until(judged, "the judgement")
+    assert judged() == [alert]
+    listens(home, "phone", "notify", phones=[phone.device], feedback="")
+    watched.raises("plain-phone")
+    watched.wait_answer("plain-phone")
+    assert "actions" not in phone.heard[-1]["data"]
+    assert errors(home, "phone") == []
+    phone.server.shutdown()
 
 
 def test_a_picture_that_comes_within_two_seconds_is_waited_for(
