@@ -141,7 +141,8 @@ def _read(path: Path, labels: LabelsOf, thresholds: ThresholdsOf) -> tuple[Readi
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        message = f"cannot be read: {error.strerror}"
+        remedy = "; run it with sudo" if isinstance(error, PermissionError) else ""
+        message = f"cannot be read: {error.strerror}{remedy}"
         return unreadable(Finding(str(path), 1, 1, "", message)), b""
     return _examine(data, str(path), path.resolve().parent, labels, thresholds), data
 
