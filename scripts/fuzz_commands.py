@@ -42,8 +42,13 @@ VALID: dict[str, tuple[bytes, ...]] = {
     "rule/fall/mute": ON_OFF,
     "rule/fight/mute": ON_OFF,
     "rule/visitor/threshold": (b"0.5", b"1", b"0.05", b"0.123456789"),
+    "new_activity": (b"wave", b"Over the wall", b"violence", "Größe".encode()),
+    "that_was_it": (b"PRESS",),
+    "that_was_normal": (b"PRESS",),
+    "not_suspicious": (b"PRESS", b"0123456789abcdef" * 2),
 }
-"""All that may be obeyed; a threshold may also be another decimal from 0.05 to 1."""
+"""All that may be obeyed; a threshold may also be another decimal from 0.05 to 1, an activity any
+line of at most 40 characters, an alert any 32 hexadecimal digits."""
 TOKENS = (
     b"", b" ", b"\0", b"on", b"ON ", b"NaN", b"Infinity", b"1e9", b"-1", b"null", b"{}", b"[]",
     b'{"mode": "away"}', b"[" * 4000, b'{"a":' * 700, b"\xff\xfe", b"1" * 4097, b"A" * 70000,
@@ -97,6 +102,11 @@ def allowed(key: str, payload: bytes) -> bool:
     """Say by other means than the code's own whether a command is one that may be obeyed."""
     if payload in VALID.get(key, ()):
         return True
+    if key == "new_activity":
+        text = payload.decode(errors="replace")
+        return text.encode() == payload and len(text) <= 40 and (text.isprintable() or not text)
+    if key == "not_suspicious":
+        return len(payload) == 32 and not payload.strip(b"0123456789abcdef")
     digits = payload.replace(b".", b"", 1)
     decimal = key == "rule/visitor/threshold" and digits.isdigit() and digits.isascii()
     return decimal and 0.05 <= float(payload) <= 1.0
@@ -164,7 +174,9 @@ class _Table:
             tell=lambda _alert, _type: None,
             reload=lambda: None,
             retry=lambda: None,
-            lessons=LessonControls(node, learning, memory, (), lambda _names: None),
+            lessons=LessonControls(
+                node, learning, memory, (), lambda _names: None, clock=self._clock
+            ),
             clock=self._clock,
         )
         self._commands = Commands(BASE, accepted(self._controls, self._obey), self._clock)
