@@ -37,6 +37,8 @@ STATUS = {
     "clips_invalid": EX_DATAERR,
     "labels_unknown": EX_DATAERR,
     "clips_few": EX_DATAERR,
+    "clips_label": EX_DATAERR,
+    "clips_unreadable": EX_NOINPUT,
     "lesson_invalid": EX_DATAERR,
     "lesson_name": EX_USAGE,
     "lesson_taken": EX_USAGE,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 _TIMED = re.compile(r"([^;|\[\]]*)\[([^\[\]]*)\]")
+_OTHERS = {";": "semicolons", "\t": "tabs"}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*to\s*(\d+(?:\.\d+)?)\s*")
 
 
@@ -107,9 +108,14 @@ def _parsed(rows: Reader, path: Path, folder: Path) -> tuple[list[LabelledClip],
     missing = [name for name in ("path", "labels") if name not in columns]
     if missing:
         said = ", ".join(columns)[:200] or "nothing"
-        return [], [f"{path}:1: no column is called {' or '.join(missing)}; there are: {said}"]
+        other = next((name for mark, name in _OTHERS.items() if mark in said), "")
+        hint = f"; there are {other} between the columns: write commas" if other else ""
+        return [], [
+            f"{path}:1: no column is called {' or '.join(missing)}; there are: {said}{hint}"
+        ]
     clips: list[LabelledClip] = []
     faults = []
+    lines: dict[str, int] = {}
     for cells in rows:
         place = f"{path}:{rows.line_num}"
         row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
@@ -119,6 +125,11 @@ def _parsed(rows: Reader, path: Path, folder: Path) -> tuple[list[LabelledClip],
             faults.append(f"{place}: {len(cells)} values for {len(columns)} columns")
         elif not row["path"] or "\0" in row["path"]:
             faults.append(f"{place}: path is empty")
+        elif (before := lines.setdefault(row["path"], rows.line_num)) != rows.line_num:
+            faults.append(
+                f"{place}: {row['path']} is listed already in line {before}: give a clip one row, "
+                "with all its labels and segments"
+            )
         else:
             try:
                 clips.append(_clip(row, folder))
@@ -143,7 +154,8 @@ def _segments(text: str) -> list[Segment]:
             match = _SPAN.fullmatch(span)
             if not match or float(match[1]) > float(match[2]):
                 raise ValueError(f"{span.strip()!r} is not a time such as 1.5 to 4")
-            found.append(Segment(name.strip(), float(match[1]), float(match[2])))
+            if float(match[1]) < float(match[2]):  # a moment without length says nothing
+                found.append(Segment(name.strip(), float(match[1]), float(match[2])))
     return found
 
 

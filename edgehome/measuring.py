@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edgehome.clips import LabelledClip
 
-EX_DATAERR = 65
+EX_USAGE, EX_DATAERR = 64, 65
 
 
 def add_measuring(
@@ -88,10 +88,15 @@ def _add_teaching(evaluate: argparse.ArgumentParser) -> None:
     teach.add_argument("--label", help="the activity (without: each that enough clips show)")
     teach.add_argument(
         "--place",
-        choices=("source", "group"),
+        choices=("source", "group", "list"),
         default="source",
-        help="column that says which clips are of one home (%(default)s)",
+        help="column that says which clips are of one home; list: all are, and groups are kept "
+        "apart (%(default)s)",
     )
+    teach.add_argument(
+        "--normal", type=_labels, default=("normal",), metavar="LABEL,...",
+        help="labels of what is normal (normal)",
+    )  # fmt: skip
     teach.add_argument(
         "--novelty",
         action="store_true",
@@ -108,6 +113,10 @@ def _count(text: str) -> int:
 
 def _counts(text: str) -> tuple[int, ...]:
     return tuple(sorted({_count(part) for part in text.split(",")}))
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _add_budget(commands: Any, config: Path) -> None:  # noqa: ANN401
@@ -191,15 +200,20 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _evaluate_teaching(clips: Sequence[LabelledClip], model: Path, options: Any) -> int:  # noqa: ANN401
+    from edgehome.drawnclips import Plan
     from edgehome.replay.output import terminal_progress
     from edgehome.report.curves import drawn
 
     if options.novelty:
-        from edgehome.noveltycurves import Plan, curves, render
+        from edgehome.noveltycurves import curves, render
     else:
-        from edgehome.teachcurves import Plan, curves, render
+        from edgehome.teachcurves import curves, render
 
-    plan = Plan(options.teach or (), options.draws, options.label or "", options.place)
+    if wrong := _wrong_teaching(options):
+        sys.stderr.write(f"edgehome evaluate: {wrong}\n")
+        return EX_USAGE
+    label = options.label or ""
+    plan = Plan(options.teach or (), options.draws, label, options.place, options.normal)
     result, failures = curves(clips, model, plan, progress=terminal_progress)
     if options.picture:
         options.picture.write_text(drawn(result), encoding="utf-8")
@@ -207,3 +221,14 @@ def _evaluate_teaching(clips: Sequence[LabelledClip], model: Path, options: Any)
     for failure in failures:
         sys.stderr.write(f"edgehome: {failure}\n")
     return EX_DATAERR if failures else 0
+
+
+def _wrong_teaching(options: argparse.Namespace) -> str:
+    """Return what is wrong with the options, before minutes are spent; nothing else."""
+    if options.teach and options.novelty:
+        return "--teach and --novelty are two questions: ask one after the other"
+    if options.rate:
+        return "--rate does not go with --teach and --novelty: they use the model's own"
+    if options.picture and not options.picture.absolute().parent.is_dir():
+        return f"there is no folder {options.picture.absolute().parent} for --picture"
+    return ""

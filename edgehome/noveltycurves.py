@@ -8,30 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgehome.clips import ClipsError, LabelledClip
-from edgehome.footage import watch_clip
+from edgehome.clips import LabelledClip
+from edgehome.drawnclips import (
+    LEAST_DRAWS,
+    LIST,
+    Plan,
+    Progress,
+    basis,
+    few,
+    figure,
+    head_of,
+    header,
+    watch,
+)
+from edgehome.novelty.directions import NOTHING
 from edgehome.novelty.normal import AVERAGED, Key, Normal
 from edgehome.novelty.windows import FRAMES
 from edgehome.novelty.windows import Windows as Recent
 from edgehome.recognizer.recognizer import Recognizer
-from edgehome.teachcurves import Plan, Progress
-from edgehome.teaching.curves import told
+from edgehome.teaching.curves import other_groups, told
 from edgehome.types import CameraError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Windows = NDArray[np.float32]
+    Kinds = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    """Of each clip whether it shows the activity, and whether it is normal."""
 
 SHARES = (0.125, 0.25, 0.5)
 """Of a place's normal clips, how many are seen before the rest is judged."""
-NORMAL = "normal"
 _LEAST = 4
 _SCENE_S = 60.0
 _NAMES = {"seen": "knows nothing but normal clips of the place"}
-_DIGITS = 4
-
-__all__ = ["Plan", "curves", "render"]
 
 
 def curves(
@@ -39,49 +48,36 @@ def curves(
 ) -> tuple[dict[str, Any], list[CameraError]]:
     """Return the curves, ready for JSON, and what was wrong with clips that could not be read.
 
-    Normal is what is labelled so. Raises ModelError (`model_no_embedding`), and ClipsError
-    (`clips_few`) where no place has enough normal clips and one that is not.
+    Raises ModelError (`model_no_embedding`), and ClipsError: `clips_label`, `clips_unreadable`,
+    and `clips_few` where no home has enough normal clips and one that is not.
     """
-    kept = [c for c in clips if NORMAL in c.labels or (c.labels and plan.label in {"", *c.labels})]
+    kept = [clip for clip in clips if clip.labels]
+    labels = plan.labels(kept)
     with Recognizer(model) as recognizer:
         rate = recognizer.manifest.rate
-        seen, windows, failures = _watch(recognizer, kept, progress)
-    labels = {name for clip in seen for name in clip.labels} - {NORMAL}
+        seen = watch(kept, recognizer, progress)
+    windows = [_windows(embeddings) for embeddings in seen.embeddings]
     found = {}
-    for label in sorted(labels if not plan.label else {plan.label}):
+    for label in labels:
+        shows = np.array([label in clip.labels for clip in seen.clips])
+        kinds = shows, np.array(seen.calm(plan, label))
         points = [
-            _point(seen, windows, label, share=share, plan=plan, rate=rate) for share in SHARES
+            _point(seen.clips, windows, kinds, share=share, plan=plan, rate=rate)
+            for share in SHARES
         ]
         if any(points):
             found[label] = {"seen": [point for point in points if point]}
         progress(label)
     progress("")
     if not found:
-        raise _few(plan)
+        wanted = f"{_LEAST} normal clips and one of {plan.label or 'anything else'}"
+        raise few(plan, seen, wanted, len(clips) - len(kept))
     return {
-        "model": model.name,
-        "place": plan.place,
+        **head_of(model, plan, seen, len(clips) - len(kept)),
         "by": "minutes of normal seen",
-        "clips": len(seen),
-        "unreadable": [str(error) for error in failures],
         "general": dict(_NAMES),
         "labels": found,
-    }, failures
-
-
-def _watch(
-    recognizer: Recognizer, clips: Sequence[LabelledClip], progress: Progress
-) -> tuple[list[LabelledClip], list[Windows], list[CameraError]]:
-    seen, windows, failures = [], [], []
-    for number, clip in enumerate(clips, 1):
-        progress(f"{number} of {len(clips)}: {clip.path.name}")
-        try:
-            windows.append(_windows(watch_clip(recognizer, clip.path).embeddings))
-        except CameraError as error:
-            failures.append(error)
-            continue
-        seen.append(clip)
-    return seen, windows, failures
+    }, seen.failures
 
 
 def _windows(embeddings: Windows) -> Windows:
@@ -94,48 +90,41 @@ def _windows(embeddings: Windows) -> Windows:
 def _point(
     clips: Sequence[LabelledClip],
     windows: Sequence[Windows],
-    label: str,
+    kinds: Kinds,
     *,
     share: float,
     plan: Plan,
     rate: float,
 ) -> dict[str, Any]:
     """Return the figures of draws that see a share of the normal clips; nothing without enough."""
-    homes = [clip.source if plan.place == "source" else clip.group for clip in clips]
-    shows = np.array([label in clip.labels for clip in clips])
-    normal = np.array([NORMAL in clip.labels for clip in clips]) & ~shows
-    places = [
-        place
-        for place in sorted(set(homes))
-        if _count(homes, place, normal) >= _LEAST and _count(homes, place, shows)
-    ]
-    if not places:
+    shows, calm = kinds
+    homes, groups = np.array([plan.home(c) for c in clips]), [clip.group for clip in clips]
+    each = [homes == home for home in np.unique(homes)]
+    enough = [m for m in each if (calm & m).sum() >= _LEAST and (shows & m).any()]
+    if not enough:
         return {}
     chance = np.random.default_rng(round(share * 1000))
-    scores = np.full((plan.draws, len(clips)), np.nan)
-    minutes = []
+    scores, seen = np.full((plan.draws, len(clips)), np.nan), []
     for draw in range(plan.draws):
-        mine = np.array([home == places[draw % len(places)] for home in homes])
-        calm = chance.permutation(np.flatnonzero(mine & normal)).tolist()
-        taken = calm[: max(1, round(share * len(calm)))]
-        minutes.append(sum(len(windows[i]) for i in taken) / rate / 60)
-        home = _learnt([windows[i] for i in taken], rate)
-        for i in [*np.flatnonzero(mine & shows).tolist(), *calm[len(taken) :]]:
+        mine = enough[draw % len(enough)]
+        quiet = chance.permutation(np.flatnonzero(mine & calm)).tolist()
+        seen.append(quiet[: max(1, round(share * len(quiet)))])
+        home = _learnt([windows[i] for i in seen[-1]], rate)
+        for i in [*np.flatnonzero(mine & shows).tolist(), *quiet[len(seen[-1]) :]]:
             scores[draw, i] = highest(home, windows[i])
+    apart = other_groups(scores, seen, groups)
+    scores = apart if plan.place == LIST else scores
+    minutes = [sum(len(windows[i]) for i in taken) / rate / 60 for taken in seen]
     return {
         "examples": round(float(np.mean(minutes)), 2),
         "share": share,
         "draws": plan.draws,
-        "places": len(places),
+        "places": len(enough),
+        "judged": round(float(np.mean((~np.isnan(scores)).sum(axis=1))), 1),
         "worst": _worst(scores, shows),
-        **told("auc", scores, shows, [clip.group for clip in clips]),
+        **told("auc", scores, shows, groups),
+        **told("others", apart, shows, groups),
     }
-
-
-def _count(homes: Sequence[str], place: str, kind: NDArray[np.bool_]) -> int:
-    return sum(
-        1 for home, right in zip(homes, kind.tolist(), strict=True) if right and home == place
-    )
 
 
 def _learnt(clips: Sequence[Windows], rate: float) -> Normal:
@@ -151,39 +140,36 @@ def _learnt(clips: Sequence[Windows], rate: float) -> Normal:
 
 
 def highest(normal: Normal, windows: Windows) -> float:
-    """Return a clip's highest distance, averaged as a camera's is; 0 while nothing is known."""
+    """Return a clip's highest distance, averaged as a camera's is; NaN while nothing is known."""
+    if normal.distance(windows[0]) is NOTHING:
+        return float("nan")
     distances = np.array([normal.distance(window).distance for window in windows])
     count = min(AVERAGED, len(distances))
     return float(np.convolve(distances, np.ones(count) / count, "valid").max())
 
 
-def _worst(scores: NDArray[np.float64], shows: NDArray[np.bool_]) -> float:
+def _worst(scores: NDArray[np.float64], shows: NDArray[np.bool_]) -> float | None:
     means = [
         told("auc", scores[row : row + 1], shows, ["" for _ in shows])["auc"]
         for row in range(len(scores))
     ]
-    return round(min((mean for mean in means if mean is not None), default=float("nan")), _DIGITS)
-
-
-def _few(plan: Plan) -> ClipsError:
-    return ClipsError(
-        "clips_few",
-        f"No {plan.place} has {_LEAST} clips that are labelled {NORMAL} and one of "
-        f"{plan.label or 'anything else'}.",
-        "Take another --label or --place.",
-    )
+    return min((mean for mean in means if mean is not None), default=None)
 
 
 def render(result: Mapping[str, Any]) -> str:
     """Return the curves for a person."""
-    lines = [f"{result['model']}: {result['clips']} clips, a home is one {result['place']}"]
+    lines = header(result)
     for label, found in result["labels"].items():
         lines.append(f"{label}, never seen, against the rest of the place's normal clips")
         for one in found["seen"]:
-            value, between = one["auc"], one["auc_interval"]
-            said = "unknown" if value is None else f"AUC {value:.3f}"
-            sure = f" ({between[0]:.3f} to {between[1]:.3f})" if between else ""
-            seen, worst = one["examples"], one["worst"]
-            lines.append(f"  {seen:5.2f} minutes of normal: {said}{sure}  worst {worst:.3f}")
-    lines.append("Mean of the draws; in brackets the 95 % interval, groups drawn anew.")
+            worst = "unknown" if one["worst"] is None else f"{one['worst']:.3f}"
+            lines.append(
+                f"  {one['examples']:5.2f} minutes of normal: AUC {figure(one, 'auc')}  worst "
+                f"{worst}  other groups {figure(one, 'others', LEAST_DRAWS)}  "
+                f"{basis(one)}"
+            )
+    lines.append(
+        "Mean of the draws that knew enough; in brackets the 95 % interval, groups drawn anew; "
+        "and on groups of which nothing was seen."
+    )
     return "\n".join(lines)

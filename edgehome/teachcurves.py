@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgehome.clips import ClipsError, LabelledClip
-from edgehome.footage import watch_clip
+from edgehome.clips import LabelledClip
+from edgehome.drawnclips import (
+    LEAST_DRAWS,
+    LIST,
+    Plan,
+    Progress,
+    Seen,
+    basis,
+    few,
+    figure,
+    head_of,
+    header,
+    watch,
+)
 from edgehome.recognizer.recognizer import Recognizer
 from edgehome.teaching.curves import LEFT, Draw, Watched, draws_of, elsewhere, point
 from edgehome.teaching.general import General, shipped_general
@@ -25,92 +36,77 @@ GENERALS: Mapping[str, str] = {
     "none": "without general negatives",
 }
 
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is drawn."""
-
-    examples: tuple[int, ...]
-    """Numbers of examples, rising."""
-    draws: int
-    """Of each."""
-    label: str
-    """The activity; empty: each that enough clips show."""
-    place: str
-    """What a home is: clips of one `source`, or of one `group`."""
-
-
-Embedded = tuple[LabelledClip, "NDArray[np.float32]"]
-
 
 def curves(
     clips: Sequence[LabelledClip], model: Path, plan: Plan, *, progress: Progress = lambda _: None
 ) -> tuple[dict[str, Any], list[CameraError]]:
     """Return the curves, ready for JSON, and what was wrong with clips that could not be read.
 
-    Clips without a label are left out. Raises ModelError (`model_no_embedding`), and ClipsError
-    (`clips_few`) where no place has enough clips for the smallest number of examples.
+    Clips without a label are left out. Raises ModelError (`model_no_embedding`), and ClipsError:
+    `clips_label`, `clips_unreadable`, and `clips_few` where no home has enough clips for the
+    smallest number of examples.
     """
-    clips = [clip for clip in clips if clip.labels]
-    labels = [plan.label] if plan.label else sorted({name for c in clips for name in c.labels})
+    kept = [clip for clip in clips if clip.labels]
+    labels = plan.labels(kept)
     with Recognizer(model) as recognizer:
         rate, space = recognizer.manifest.rate, recognizer.manifest.embedding
-        seen, failures = _watch(recognizer, clips, progress)
+        seen = watch(kept, recognizer, progress)
     try:
         shipped: General | None = shipped_general(space)
     except ModelError:  # none for this space: the curve is left out, and that is said
         shipped = None
-    found = {}
+    found, notes = {}, []
     for label in labels:
-        watched = [_of(clip, embeddings, label, plan.place, rate) for clip, embeddings in seen]
+        watched, beyond = _watched(seen, plan, label, rate)
         of_label = _curves(watched, plan, shipped, progress)
         if of_label:
             found[label] = of_label
+            notes += _notes(label, of_label, plan, beyond)
     progress("")
     if not found:
-        raise _few(labels, plan)
+        least = plan.examples[0]
+        which = " or ".join(labels) or "anything but what is normal"
+        wanted = f"{least + LEFT} clips that show {which} and {LEFT} normal ones"
+        raise few(plan, seen, wanted, len(clips) - len(kept))
     return {
-        "model": model.name,
-        "place": plan.place,
-        "clips": len(seen),
-        "unreadable": [str(error) for error in failures],
+        **head_of(model, plan, seen, len(clips) - len(kept), notes),
         "general": {
             name: words
             for name, words in GENERALS.items()
             if any(name in of_label for of_label in found.values())
         },
         "labels": found,
-    }, failures
+    }, seen.failures
 
 
-def _watch(
-    recognizer: Recognizer, clips: Sequence[LabelledClip], progress: Progress
-) -> tuple[list[Embedded], list[CameraError]]:
-    seen, failures = [], []
-    for number, clip in enumerate(clips, 1):
-        progress(f"{number} of {len(clips)}: {clip.path.name}")
-        try:
-            seen.append((clip, watch_clip(recognizer, clip.path).embeddings))
-        except CameraError as error:
-            failures.append(error)
-    return seen, failures
+def _watched(seen: Seen, plan: Plan, label: str, rate: float) -> tuple[list[Watched], int]:
+    """Return the clips as windows, and how many have no segment within their length."""
+    found, beyond = [], 0
+    for clip, embeddings, calm in zip(
+        seen.clips, seen.embeddings, seen.calm(plan, label), strict=True
+    ):
+        shown = None
+        if label in clip.labels:
+            part = _shown(clip, embeddings, label, rate)
+            beyond += part is None
+            shown = windows_in(embeddings if part is None else part, rate)
+        windows = windows_in(embeddings, rate)
+        found.append(Watched(windows, shown, plan.home(clip), clip.group, calm))
+    return found, beyond
 
 
-def _of(
-    clip: LabelledClip, embeddings: NDArray[np.float32], label: str, place: str, rate: float
-) -> Watched:
-    """Return a clip as windows, and those of the seconds in which it is said to show the label."""
-    shown = None
-    if label in clip.labels:
-        spans = [(start, end) for start, end, shows in clip.stretches(label) if shows]
-        start_s, end_s = min(start for start, _ in spans), max(end for _, end in spans)
-        first = min(int(start_s * rate), len(embeddings) - 1)
-        last = max(int(min(end_s * rate, len(embeddings))) + 1, first + 1)
-        shown = windows_in(embeddings[first:last], rate)
-    home = clip.source if place == "source" else clip.group
-    return Watched(windows_in(embeddings, rate), shown, home or clip.group, clip.group)
+def _shown(
+    clip: LabelledClip, embeddings: NDArray[np.float32], label: str, rate: float
+) -> NDArray[np.float32] | None:
+    """Return the embeddings of the seconds in which a clip is said to show the label, if any."""
+    spans = [(start, end) for start, end, shows in clip.stretches(label) if shows]
+    start_s = min((start for start, _ in spans), default=0.0)
+    end_s = max((end for _, end in spans), default=float("inf"))
+    first = int(start_s * rate)
+    if first >= len(embeddings):
+        return None
+    last = max(int(min(end_s * rate, len(embeddings))) + 1, first + 1)
+    return embeddings[first:last]
 
 
 def _curves(
@@ -119,7 +115,7 @@ def _curves(
     """Return the points of each kind of general negatives; nothing where no place has enough."""
     found: dict[str, list[dict[str, Any]]] = {}
     for examples in plan.examples:
-        draws = draws_of(clips, examples, plan.draws)
+        draws = draws_of(clips, examples, plan.draws, apart=plan.place == LIST)
         for name in GENERALS if draws else ():
             generals = _generals(name, clips, draws, shipped)
             if name != "none" and None in generals.values():
@@ -127,6 +123,22 @@ def _curves(
             progress(f"{examples} examples, {GENERALS[name]}")
             found.setdefault(name, []).append(point(clips, draws, generals))
     return found
+
+
+def _notes(
+    label: str, found: Mapping[str, Sequence[Mapping[str, Any]]], plan: Plan, beyond: int
+) -> list[str]:
+    drawn = {one["examples"] for points in found.values() for one in points}
+    notes = [
+        f"{label}, {examples} examples: no {plan.place} has {examples + LEFT} clips of it"
+        for examples in plan.examples
+        if examples not in drawn
+    ]
+    if beyond:
+        notes.append(
+            f"{label}: of {beyond} clips the segments begin after the end; all of each is shown"
+        )
+    return notes
 
 
 def _generals(
@@ -138,19 +150,9 @@ def _generals(
     return dict.fromkeys(places, shipped if name == "shipped" else None)
 
 
-def _few(labels: Sequence[str], plan: Plan) -> ClipsError:
-    least = plan.examples[0]
-    return ClipsError(
-        "clips_few",
-        f"No {plan.place} has {least + LEFT} clips that show {' or '.join(labels)} and {LEFT} "
-        f"others, so {least} cannot be drawn and the rest judged.",
-        "Draw fewer, or take another --label or --place.",
-    )
-
-
 def render(result: Mapping[str, Any]) -> str:
     """Return the curves for a person."""
-    lines = [f"{result['model']}: {result['clips']} clips, a home is one {result['place']}"]
+    lines = header(result)
     for label, found in result["labels"].items():
         for name, points in found.items():
             lines.append(f"{label}, {GENERALS[name]}")
@@ -163,15 +165,9 @@ def render(result: Mapping[str, Any]) -> str:
 
 
 def _said(one: Mapping[str, Any]) -> str:
+    worst = "unknown" if one["worst"] is None else f"{one['worst']:.3f}"
     return (
-        f"{one['examples']:2} examples: {_figure(one, 'auc')}  worst {one['worst']:.3f}  "
-        f"other groups {_figure(one, 'others')}"
+        f"{one['examples']:2} examples: {figure(one, 'auc')}  worst {worst}  "
+        f"other groups {figure(one, 'others', LEAST_DRAWS)}  "
+        f"{basis(one)}"
     )
-
-
-def _figure(one: Mapping[str, Any], name: str) -> str:
-    value, between = one[name], one[f"{name}_interval"]
-    if value is None:
-        return "unknown"
-    sure = f" ({between[0]:.3f} to {between[1]:.3f})" if between else ""
-    return f"{value:.3f}{sure}"

@@ -216,6 +216,7 @@ COMPOSERS = {
     "edgehome.models.commands", "edgehome.evaluate", "edgehome.footage", "edgehome.vocabulary",
     "edgehome.reload", "edgehome.purge", "edgehome.lasting", "edgehome.controls",
     "edgehome.lessoncontrols", "edgehome.teachcurves", "edgehome.noveltycurves", "edgehome.lessons",
+    "edgehome.drawnclips",
     "edgehome.teachcommand", "edgehome.cliplessons", "edgehome.backup",
 }  # fmt: skip
 """These put the parts together and may import any of them."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgehome.__main__ import main
 from edgehome.clips import LabelledClip
-from edgehome.noveltycurves import Plan, _point
+from edgehome.drawnclips import Plan
+from edgehome.noveltycurves import _point
 
 PLAN = Plan((), 6, "fall", "source")
 
@@ -35,11 +37,14 @@ def made(seed: int = 0) -> tuple[list[LabelledClip], list[np.ndarray]]:
     return clips, windows
 
 
+def point(clips: list[LabelledClip], windows: list[np.ndarray], share: float) -> dict[str, Any]:
+    kinds = [np.array([name in clip.labels for clip in clips]) for name in ("fall", "normal")]
+    return _point(clips, windows, (kinds[0], kinds[1]), share=share, plan=PLAN, rate=5.0)
+
+
 def test_more_of_normal_tells_a_fall_better_and_no_seen_clip_is_judged() -> None:
     clips, windows = made()
-    few, half = (
-        _point(clips, windows, "fall", share=share, plan=PLAN, rate=5.0) for share in (0.125, 0.5)
-    )
+    few, half = (point(clips, windows, share) for share in (0.125, 0.5))
     assert half["auc"] > 0.95
     assert half["auc"] >= few["auc"]
     assert half["examples"] == pytest.approx(4 * 30 / 5 / 60)
@@ -50,13 +55,13 @@ def test_falls_like_daily_life_are_not_told_from_it() -> None:
     clips, windows = made(1)
     chance = np.random.default_rng(1)
     alike = [windows[0][chance.permutation(30)] for _ in windows]
-    one = _point(clips, alike, "fall", share=0.5, plan=PLAN, rate=5.0)
+    one = point(clips, alike, 0.5)
     assert one["auc"] < 0.75
 
 
 def test_a_place_with_hardly_any_normal_is_left_out() -> None:
     clips, windows = made()
-    assert not _point(clips[6:12], windows[6:12], "fall", share=0.5, plan=PLAN, rate=5.0)
+    assert not point(clips[6:12], windows[6:12], 0.5)
 
 
 def test_curves_of_the_real_model_are_told_and_drawn(
@@ -75,4 +80,4 @@ def test_curves_of_the_real_model_are_told_and_drawn(
     assert all(0 <= one["auc"] <= 1 for one in found)
     assert "AUC by minutes of normal seen" in picture.read_text(encoding="utf-8")
     assert main([*wish, "--label", "juggling"]) == 65
-    assert "labelled normal" in capsys.readouterr().err
+    assert "the list's labels are: fall, normal" in capsys.readouterr().err

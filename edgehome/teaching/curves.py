@@ -40,6 +40,8 @@ class Watched:
     """Those in which it shows the activity; None where it does not."""
     place: str
     group: str
+    calm: bool = True
+    """Whether it is normal, where it does not show it; else it is in no draw."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +54,19 @@ class Draw:
     tests: tuple[int, ...]
 
 
-def draws_of(clips: Sequence[Watched], examples: int, count: int, seed: int = 0) -> list[Draw]:
-    """Return `count` draws, from all places that have enough clips in turn; none without one."""
+def draws_of(
+    clips: Sequence[Watched], examples: int, count: int, seed: int = 0, *, apart: bool = False
+) -> list[Draw]:
+    """Return `count` draws, from all places that have enough clips in turn; none without one.
+
+    `apart`: of groups of which something is shown nothing is judged.
+    """
     chance = np.random.default_rng([seed, examples])
     enough = []
     for place in sorted({clip.place for clip in clips}):
         mine = [i for i, clip in enumerate(clips) if clip.place == place]
         yes = [i for i in mine if clips[i].shown is not None]
-        no = [i for i in mine if clips[i].shown is None]
+        no = [i for i in mine if clips[i].shown is None and clips[i].calm]
         if len(yes) >= examples + LEFT and len(no) >= LEFT:
             enough.append((place, yes, no))
     drawn = []
@@ -67,8 +74,9 @@ def draws_of(clips: Sequence[Watched], examples: int, count: int, seed: int = 0)
         place, yes, no = enough[number % len(enough)]
         yes, no = chance.permutation(yes).tolist(), chance.permutation(no).tolist()
         calm = min(examples, len(no) // 2)
-        tests = tuple(sorted(yes[examples:] + no[calm:]))
-        drawn.append(Draw(place, tuple(yes[:examples]), tuple(no[:calm]), tests))
+        shown = {clips[i].group for i in (*yes[:examples], *no[:calm])} if apart else set()
+        tests = sorted(i for i in yes[examples:] + no[calm:] if clips[i].group not in shown)
+        drawn.append(Draw(place, tuple(yes[:examples]), tuple(no[:calm]), tuple(tests)))
     return drawn
 
 
@@ -97,34 +105,47 @@ def point(
         learnt = fit(yes, no, generals[draw.place])
         for i in draw.tests:
             scores[row, i] = learnt(clips[i].windows).max()
-    apart = scores.copy()
-    for row, draw in enumerate(draws):
-        seen = {clips[i].group for i in (*draw.yes, *draw.no)}
-        apart[row, [i for i, clip in enumerate(clips) if clip.group in seen]] = np.nan
     positive = np.array([clip.shown is not None for clip in clips])
     groups = [clip.group for clip in clips]
+    apart = other_groups(scores, [(*draw.yes, *draw.no) for draw in draws], groups)
     each = _areas(scores, positive, np.ones((1, len(clips))))[:, 0]
     return {
         "examples": len(draws[0].yes),
         "normal": [min(len(d.no) for d in draws), max(len(d.no) for d in draws)],
         "draws": len(draws),
         "places": len({draw.place for draw in draws}),
-        "worst": round(float(np.nanmin(each)), _DIGITS),
+        "worst": None if np.isnan(each).all() else round(float(np.nanmin(each)), _DIGITS),
+        "judged": round(float(np.mean([len(draw.tests) for draw in draws])), 1),
         **told("auc", scores, positive, groups),
         **told("others", apart, positive, groups),
     }
 
 
+def other_groups(scores: Numbers, shown: Sequence[Sequence[int]], groups: Sequence[str]) -> Numbers:
+    """Return scores, (draws, clips), less those of groups of which a draw has shown something."""
+    apart = scores.copy()
+    for row, clips in enumerate(shown):
+        seen = {groups[i] for i in clips}
+        apart[row, [i for i, group in enumerate(groups) if group in seen]] = np.nan
+    return apart
+
+
 def told(
     name: str, scores: Numbers, positive: NDArray[np.bool_], groups: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the mean over draws and its interval; `scores` are (draws, clips), NaN: not tested."""
+    """Return the mean over draws and its interval; `scores` are (draws, clips), NaN: not tested.
+
+    There is an interval where two groups have what shows the activity, and two what does not.
+    """
     tested = np.flatnonzero(~np.isnan(scores).all(axis=0))
     names, number = np.unique([groups[i] for i in tested.tolist()], return_inverse=True)
     scores, positive = scores[:, tested], positive[tested]
-    mean = _mean(scores, positive, np.ones((1, len(tested))))[0] if len(tested) else np.nan
+    areas = _areas(scores, positive, np.ones((1, len(tested))))
+    draws = int((~np.isnan(areas)).sum())
+    mean = _mean(scores, positive, np.ones((1, len(tested))))[0] if draws else np.nan
     between = None
-    if len(names) > 1:
+    kinds = [len(np.unique(number[kind])) for kind in (positive, ~positive)]
+    if draws and min(kinds) > 1:
         picks = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
         times = np.stack([np.bincount(pick, minlength=len(names)) for pick in picks])
         means = _mean(scores, positive, times[:, number])
@@ -135,6 +156,7 @@ def told(
         name: None if np.isnan(mean) else round(float(mean), _DIGITS),
         f"{name}_interval": between,
         f"{name}_groups": len(names),
+        f"{name}_draws": draws,
     }
 
 
