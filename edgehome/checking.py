@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from edgehome.config.findings import Finding
     from edgehome.config.reader import Reading
@@ -96,15 +96,30 @@ def _waiting(reading: Reading, file: str, state: Path) -> Iterator[Finding]:
     if reading.config is None:
         return
     embedding, taught = embedding_of(reading.config.recognizer.model), taught_in(state) or {}
+    resting = _resting(state, embedding)
     for rule, place in zip(reading.config.rules, reading.places.rules, strict=True):
         line, column = (place.mark.line, place.mark.column) if place else (1, 1)
-        for message in _waits_for(rule, embedding, taught):
+        for message in _waits_for(rule, embedding, taught, resting):
             told = f"the rule '{rule.name}' {message}"
             yield Finding(file, line, column, "rules", told, "warning")
 
 
+def _resting(state: Path, embedding: str | None) -> Collection[str]:
+    """Return what was taught to another model than the one of this space of embeddings."""
+    from edgehome.lessonstore import LessonStore
+
+    try:
+        kept, _ = LessonStore(state).load(tidy=False)
+    except OSError:
+        return ()
+    return [n for n, one in kept.items() if embedding is not None and one.embedding != embedding]
+
+
 def _waits_for(
-    rule: Rule, embedding: str | None, taught: Mapping[str, float | None]
+    rule: Rule,
+    embedding: str | None,
+    taught: Mapping[str, float | None],
+    resting: Collection[str],
 ) -> Iterator[str]:
     """Yield what a rule waits for, in words."""
     from edgehome.config.conditions import ActivityCondition, UnusualCondition, walk
@@ -119,7 +134,12 @@ def _waits_for(
         for label in one.activity.labels
     }
     for label in sorted(labels & taught.keys()):
-        if taught[label] is None:
+        if label in resting:
+            yield (
+                f"is never true while this model is at work: {label} was taught to another one; "
+                "teach it anew"
+            )
+        elif taught[label] is None:
             yield f"waits for {label}, which is still being taught: edgehome teach {label} --list"
 
 

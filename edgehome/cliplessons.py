@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edgehome.teachcommand import Part
+    from edgehome.shownparts import Part
 
 PIECE_S = 30.0
 """A longer example is several; those of one clip are judged together."""

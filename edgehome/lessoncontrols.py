@@ -13,10 +13,10 @@ from collections.abc import Callable, Collection
 from edgehome.corrections import levels_of
 from edgehome.homeassistant import NameLesson, NotSuspicious, ShowLesson, Taught
 from edgehome.learning import Learning
-from edgehome.lessonproblems import NO_ALERT, TWICE, UNNAMED, name_of_rules, taken_name
+from edgehome.lessonnames import wrong_name
+from edgehome.lessonproblems import NO_ALERT, TWICE, UNNAMED
 from edgehome.lessonstore import lesson_name
 from edgehome.node import Node
-from edgehome.packs import shipped_packs
 from edgehome.statefile import StateFile
 from edgehome.teaching.words import UNCLEAR
 from edgehome.types import Alert, EdgehomeError, Problem
@@ -90,10 +90,7 @@ class LessonControls:
             name = lesson_name(text)
         except EdgehomeError as error:
             return error.problem
-        if name in shipped_packs():
-            return name_of_rules(name)
-        own = any(name == label.replace(" ", "_") for label in self._lessons.own)
-        return taken_name(name) if own else None
+        return wrong_name(name, self._lessons.own)
 
     def _wrong_press(self, *, shows: bool) -> Problem | None:
         """Return why a press is none; one that is will be remembered."""

@@ -103,11 +103,21 @@ def too_many(name: str, most: int) -> Problem:
     )
 
 
-def broken(name: str, why: str) -> Problem:
+def there_already(name: str) -> Problem:
+    """Return what is told of an import that would replace what a home taught."""
+    return Problem(
+        "lesson_there",
+        f"{name} was taught here already, and is left as it is.",
+        f"Import it under another name, or first `edgehome teach {name} --remove`.",
+    )
+
+
+def broken(name: str, why: str, *, aside: bool = True) -> Problem:
     """Return what is told of a file that cannot be read."""
+    where = f": it was set aside as {name}.broken" if aside else ""
     return Problem(
         "lesson_invalid",
-        f"What {name} was taught cannot be read ({why}): it was set aside as {name}.broken.",
+        f"What {name} was taught cannot be read ({why}){where}.",
         f"Import the copy that was exported (`edgehome teach {name} --import FILE`), or teach it "
         "anew.",
     )
@@ -122,7 +132,7 @@ def name_of_rules(name: str) -> Problem:
     """Return what is told of a name that means something else in rules."""
     return Problem(
         "lesson_taken",
-        f"{name} is a pack's name in rules: it cannot be taught.",
+        f"{name} means something else in rules: it cannot be taught.",
         f"Take another name, such as my_{name}.",
     )
 

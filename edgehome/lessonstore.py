@@ -73,7 +73,7 @@ def lesson_name(text: str) -> str:
 
     Raises EdgehomeError (`lesson_name`) where nothing is left, or too much.
     """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9-]+", "_", plain).strip("_-")
     if not 0 < len(name) <= LONGEST_NAME:
         raise EdgehomeError(
@@ -154,7 +154,7 @@ class LessonStore:
             except OSError as error:
                 problems[name] = unreadable(self.folder / f"{name}.json", error.strerror or "")
             except ValueError as error:
-                problems[name] = broken(name, str(error))
+                problems[name] = broken(name, str(error), aside=tidy)
                 with contextlib.suppress(OSError):
                     if tidy:
                         self.set_aside(name)

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edgehome.lessonproblems import broken, failed, taken_name, too_many, unkept, unknown
+from edgehome.lessonproblems import (
+    broken,
+    failed,
+    taken_name,
+    there_already,
+    too_many,
+    unkept,
+    unknown,
+)
 from edgehome.lessonstore import (
     MOST_LESSONS,
     Kept,
@@ -73,6 +81,8 @@ def change(
         return Learnt(None, taken_name(name), settled=False)
     try:
         with store.locked():
+            if store.read(name) is not None and any(one["did"] == "import" for one in changes):
+                return Learnt(None, there_already(name), settled=False)
             return _change(store, name, changes, model, wait_s)
     except OSError as error:
         return Learnt(None, unkept(name, error), settled=False)
@@ -114,7 +124,7 @@ def _change(
         "embedding": model.embedding,
         "rate": model.rate,
         "moving_s_a_day": model.moving_s_a_day,
-        "file": _text(before) if before is not None and not importing else None,
+        "file": None if before is None else _text(before),
         "changes": list(changes),
     }
     answer = _learn(job, wait_s)

@@ -8,17 +8,17 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import re
+import os
 import sys
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from datetime import time as clock
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgehome.shownparts import Part, part_of, span_of
 from edgehome.types import EdgehomeError, Problem
 
 if TYPE_CHECKING:
@@ -31,23 +31,12 @@ ANSWER_S = 60.0
 LOOK_S = 0.2
 UNREAD_S = 10.0
 """A request that nobody has read after so long is taken back: no node runs."""
-_TIMES = re.compile(r"(\d\d:\d\d(?::\d\d)?)\.\.(\d\d:\d\d(?::\d\d)?)")
-_PART = re.compile(r"(.+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 _HELP = (
     "Teaches an activity from examples of it (--yes) and of what is normal beside it (--no): "
     "clips, CLIP@START-END in seconds for a part of one; or times of today such as "
     "22:14:03..22:14:09, which the running node remembers for about an hour of motion. It says "
     "how good it is, or what is missing. Kept are embeddings, never pictures."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A clip, or some seconds of it."""
-
-    clip: Path
-    start_s: float
-    end_s: float
 
 
 def add_teach(commands: Any, config: Path) -> None:  # noqa: ANN401 - argparse's own has no name
@@ -102,18 +91,21 @@ def _teach(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _change(store: LessonStore, name: str, options: argparse.Namespace) -> LessonStatus | None:
     """Do what is asked for, and return how far the lesson is; None where it is gone."""
     from edgehome import lessontraining
+    from edgehome.lessonnames import wrong_name
 
     if options.undo:
         return _settled(lessontraining.undo(store, name, lessontraining.Model("", 1.0)))
     if options.remove:
         return _settled(lessontraining.remove(store, name))
+    if problem := wrong_name(name, ()):
+        raise _error(problem)
     if options.take:
         data = base64.b64encode(_imported(options.take)).decode()
         change = {"did": "import", "file": data}
         return _settled(lessontraining.change(store, name, [change], _model(options.config)))
     listed = [(True, text) for text in options.yes] + [(False, text) for text in options.no]
-    times = [(shows, span) for shows, text in listed if (span := _span(text))]
-    parts = [(shows, _part(text)) for shows, text in listed if not _span(text)]
+    times = [(shows, span) for shows, text in listed if (span := span_of(text))]
+    parts = [(shows, part_of(text)) for shows, text in listed if not span_of(text)]
     status = None
     if parts:
         status = _settled(_from_clips(store, name, parts, options.config))
@@ -123,8 +115,11 @@ def _change(store: LessonStore, name: str, options: argparse.Namespace) -> Lesso
 
 
 def _imported(path: Path) -> bytes:
+    from edgehome.lessonstore import LARGEST_BYTES
+
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(LARGEST_BYTES + 1)  # more is refused by who decodes it
     except OSError as error:
         raise EdgehomeError(
             "import_unreadable",
@@ -165,6 +160,16 @@ def _path(config: Path) -> Path:
     if not config.exists():
         return Config().recognizer.model
     return required(config, labels=lambda _model: None).recognizer.model
+
+
+def _embedding(config: Path) -> str | None:
+    """Return the configured model's space of embeddings; None where it cannot be told."""
+    from edgehome.labels import embedding_of
+
+    try:
+        return embedding_of(_path(config))
+    except EdgehomeError:
+        return None
 
 
 def _from_clips(
@@ -218,33 +223,6 @@ def _answered(store: LessonStore, request: Request) -> dict[str, Any] | None:
     return None
 
 
-def _span(text: str) -> tuple[float, float] | None:
-    """Return the times of today or, where they are still to come, of yesterday."""
-    match = _TIMES.fullmatch(text)
-    if not match:
-        return None
-    now = datetime.now().astimezone()
-    try:
-        begin, end = (
-            clock.fromisoformat(one if one[2] == ":" else f"0{one}") for one in match.groups()
-        )
-    except ValueError:
-        raise EdgehomeError("time_invalid", f"{text} is no time of a day.", "") from None
-    since, until = (datetime.combine(now.date(), one).astimezone() for one in (begin, end))
-    if until < since:
-        since -= timedelta(days=1)
-    if since > now:
-        since, until = since - timedelta(days=1), until - timedelta(days=1)
-    return since.timestamp(), until.timestamp() + (1.0 if since == until else 0.0)
-
-
-def _part(text: str) -> Part:
-    match = _PART.fullmatch(text)
-    if match and not Path(text).exists() and float(match[2]) < float(match[3]):
-        return Part(Path(match[1]), float(match[2]), float(match[3]))
-    return Part(Path(text), 0.0, float("inf"))
-
-
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{text}")
@@ -257,7 +235,9 @@ def _export(store: LessonStore, name: str, path: Path) -> int:
     data = store.read(name)
     if data is None:
         raise _error(unknown(name))
-    path.write_bytes(data)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # as backups
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
     return 0
 
 
@@ -267,8 +247,12 @@ def _list(store: LessonStore, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([asdict(status) for status in listed]))
     else:
+        model = _embedding(options.config)
         for status in listed:
-            print(_said(status))
+            rests = model is not None and kept[status.name].embedding != model
+            print(_said(status) + "; it rests, for it was taught to another model" * rests)
+        if not listed and not problems:
+            print(f"Nobody has taught {options.name or 'anything'} yet.")
     for problem in problems.values():
         sys.stderr.write(f"edgehome: {problem}\n")
     return 65 if problems else 0

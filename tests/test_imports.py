@@ -189,6 +189,11 @@ ALLOWED = {
         "edgehome.types", "edgehome.corrections", "edgehome.lessontraining", "edgehome.taken",
     },
     "edgehome.lessonproblems": {"edgehome.types"},
+    "edgehome.shownparts": {"edgehome.types"},
+    "edgehome.lessonnames": {
+        "edgehome.types", "edgehome.config.conditions", "edgehome.lessonproblems",
+        "edgehome.packs",
+    },
     "edgehome.lessonstore": {
         "edgehome.types", "edgehome.statefile", "edgehome.teaching.words",
         "edgehome.lessonproblems",

@@ -188,8 +188,10 @@ def test_export_and_import_are_one_small_file_that_teaches_the_same(
     assert teach(daemon, "again", "--import", str(copy)).returncode == 0
     assert status_of(daemon, "again")["says"] == before["says"]
     (tmp_path / "bad").write_bytes(copy.read_bytes()[:2000])
-    refused = teach(daemon, "wrestle", "--import", str(tmp_path / "bad"))
-    assert refused.returncode == 65
+    assert teach(daemon, "third", "--import", str(tmp_path / "bad")).returncode == 65
+    refused = teach(daemon, "wrestle", "--import", str(copy))
+    assert refused.returncode == 64
+    assert "taught here already" in refused.stderr
     assert status_of(daemon) == before
 
 

@@ -57,7 +57,9 @@ def test_a_rule_on_what_nobody_taught_says_what_was_meant_or_how_to_teach_it(
     tmp_path: Path,
 ) -> None:
     (found,) = check(written(tmp_path), tmp_path)[1]
-    assert found.message.endswith("a label of the model; or teach it: `edgehome teach dance`")
+    assert found.message.endswith(
+        "a label of the model; or teach it first: `edgehome teach dance --yes CLIP...`"
+    )
     teach(tmp_path, "dances")
     (found,) = check(written(tmp_path), tmp_path)[1]
     assert found.message.endswith("; did you mean 'dances'?")
@@ -67,7 +69,7 @@ def test_check_and_packs_take_the_home_s_activities_by_its_state_folder(tmp_path
     file = written(tmp_path, MODEL + "rules: [{name: A, when: jogging}]\n")
     without = edgehome("check", file, "--state", tmp_path)
     assert without.returncode == 78
-    assert "`edgehome teach jogging`" in without.stderr
+    assert "`edgehome teach jogging --yes CLIP...`" in without.stderr
     shown = ("packs", "show", "sport", "-c", file, "--state", tmp_path, "--json")
     assert json.loads(edgehome(*shown).stdout)["known"] == []
     teach(tmp_path, "jogging")
@@ -107,7 +109,7 @@ def test_one_that_was_removed_since_costs_its_rule_alone_and_is_told(tmp_path: P
     loaded = load(file, tmp_path)
     assert [rule.name for rule in loaded.config.rules] == ["A", "B"]
     assert loaded.problem
-    assert "`edgehome teach dance`" in loaded.problem.message
+    assert "`edgehome teach dance --yes CLIP...`" in loaded.problem.message
 
 
 def test_a_file_with_another_mistake_still_runs_nothing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from edgehome.config.conditions import Activity
+from edgehome.config.conditions import CONDITIONS, Activity
 from edgehome.config.document import Mapping as MappingNode
 from edgehome.config.document import Node, Scalar, Sequence
 from edgehome.config.findings import Place, Places
@@ -93,7 +93,9 @@ class Names:
         known = self._known.labels
         if known is not None and name not in known:
             hint = self._nodes.hint(name, (*self._activities, *self._known.packs, *known))
-            teach = "" if hint else f"; or teach it: `edgehome teach {name}`"
+            teach = "" if hint else f"; or teach it first: `edgehome teach {name} --yes CLIP...`"
+            if name in CONDITIONS:
+                hint, teach = "", f"; as a condition write `{name}:` and what it asks for"
             message = (
                 f"{name!r} is neither an activity, a pack nor a label of the model{hint}{teach}"
             )

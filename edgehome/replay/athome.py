@@ -8,6 +8,7 @@ from pathlib import Path
 from edgehome.config.conditions import UnusualCondition, walk
 from edgehome.config.types import Config
 from edgehome.labels import taught_in
+from edgehome.lessonproblems import resting
 from edgehome.lessonstore import LessonStore
 from edgehome.messages import Message, Ready
 from edgehome.normality import MOST_NORMAL_BYTES, KeptNormal, Normality
@@ -52,6 +53,9 @@ class AtHome:
             return
         for problem in problems.values():
             self._tell(str(problem))
+        others = [name for name, one in kept.items() if one.embedding != manifest.embedding]
+        if others:
+            self._tell(str(resting(sorted(others), manifest.embedding)))
         heads = tuple(lesson.head for lesson in kept.values() if lesson.head is not None)
         if heads:
             ready = Ready(

@@ -87,7 +87,7 @@ def _changed(lesson: Lesson, change: Mapping[str, Any], job: Mapping[str, Any]) 
         return lesson.undo()
     if change["did"] == "import":
         data = base64.b64decode(change["file"])
-        return replace(decode_lesson(data, "The file"), name=lesson.name)
+        return _imported(replace(decode_lesson(data, "The file"), name=lesson.name), job)
     if lesson.embedding != job["embedding"]:
         return Problem(
             "lesson_other_model",
@@ -103,14 +103,41 @@ def _changed(lesson: Lesson, change: Mapping[str, Any], job: Mapping[str, Any]) 
             f"What was shown of {lesson.name} is nothing that this model says; it is as it was.",
             "Show it again; the journal tells what the worker does.",
         )
+    known = {_content(example) for example in lesson.shown}
     room = change.get("most", 0) - sum(e.source == UNMARKED for e in lesson.shown)
     examples = []
     for fields in change["examples"]:
         unmarked = fields["source"] == UNMARKED
         room -= unmarked
-        if not unmarked or room >= 0:
-            examples.append(_example(fields, lesson.rate))
+        example = _example(fields, lesson.rate)
+        if (not unmarked or room >= 0) and _content(example) not in known:
+            known.add(_content(example))
+            examples.append(example)
+    if not examples:
+        return Problem(
+            "lesson_twice",
+            f"All of it was shown to {lesson.name} before; it is as it was.",
+            "Show other examples: the same once more teaches nothing.",
+        )
     return lesson.add(examples, change["at"])
+
+
+def _content(example: Example) -> tuple[bool, bytes]:
+    """Return what makes an example the same as another."""
+    return example.shows, example.codes.tobytes()
+
+
+def _imported(lesson: Lesson, job: Mapping[str, Any]) -> Lesson | Problem:
+    general = _general(lesson.embedding)
+    widths = {example.codes.shape[1] for example in lesson.examples}
+    if lesson.embedding == job["embedding"] and (general is None or widths <= {general.width}):
+        return lesson
+    return Problem(
+        "lesson_other_model",
+        f"The file was taught to another model ({lesson.embedding}), and the one at work "
+        f"({job['embedding'] or 'none with an embedding'}) cannot use it.",
+        "Teach it anew here, or use the model that it was taught to.",
+    )
 
 
 def _fits(fields: Mapping[str, Any], widths: set[int]) -> bool:

@@ -84,6 +84,8 @@ class Figures:
     """95 %: from what is reckoned to the most that the seconds shown cannot rule out."""
     distinct: bool
     """Whether it differs from normal by more than chance would."""
+    occasions: int
+    """On so many it was shown: what is of one cannot be held out as a whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,6 +226,7 @@ def _figures(lesson: Lesson, held: HeldOut, tail: Tail, level: float, wish: Wish
         alarms_a_day=tail.rate(level, pieces),
         alarms_interval=(low, high),
         distinct=told_apart(held),
+        occasions=len({example.occasion for example in lesson.shown if example.shows}),
     )
 
 

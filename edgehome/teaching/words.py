@@ -44,6 +44,8 @@ def sentence(name: str, figures: Figures) -> str:
             "moments by more than chance would. Show it more often, more clearly, or more of what "
             "is normal."
         )
+    if figures.occasions < 2:
+        return f"all are of one clip or press, so how well it finds others cannot be told; {rate}"
     low, high = (round(end * figures.examples) for end in figures.found_interval)
     most = figures.alarms_interval[1]
     known = f"at most {_few(most)} by" if most < _HOUR else "reckoned from no more than"
