@@ -37,7 +37,8 @@ class Home:
         self.store = LessonStore(state)
         errands = stack.enter_context(Errands())
         watch = stack.enter_context(FolderWatch(state / FOLDER, time.monotonic))
-        self.lessons = Lessons(self.store, errands, watch)
+        self.later_s = 0.0
+        self.lessons = Lessons(self.store, errands, watch, lambda: time.time() + self.later_s)
         self.orders: list[Any] = []
         self.problems: dict[str, Problem | None] = {}
         self.hears = True
@@ -59,13 +60,14 @@ class Home:
 
     def answer(self, take: Take, frames: int = 30, act: float = 0.0, others: int = 0) -> None:
         """Answer as a worker does that saw made embeddings."""
-        chance = np.random.default_rng(len(take.id) + int(take.since * 1000) % 1000)
+        chance = np.random.default_rng(len(self.takes()))  # nothing is seen twice
         pieces = [_piece(chance, frames, take.since, act)]
         pieces += [_piece(chance, 15, 100.0 * n, 0.0) for n in range(others)]
         self.lessons.taken(Taken(take.id, 5.0, WIDTH, tuple(pieces), 100.0, 200.0))
 
     def show(self, name: str, *, shows: bool = True, others: int = 0) -> None:
         count = len(self.takes())
+        self.later_s += 10  # each press is an occasion of its own
         self.lessons.note(name, shows=shows, seconds=6.0)
         assert len(self.takes()) == count + 1
         self.answer(self.takes()[-1], act=0.6 if shows else 0.0, others=others)
