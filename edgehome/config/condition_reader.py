@@ -164,9 +164,13 @@ class Conditions:
                 self._nodes.error(node.mark, path, f"needs one of {', '.join(RARITY)}")
             return None
         (key, (_, value)) = next(iter(entries.items()))
-        if key == "above" and isinstance(value, Scalar):
+        if key != "above" or not isinstance(value, Scalar):
+            return value
+        if value.text.strip().replace(".", "", 1).isdigit():
             return Scalar(f"{value.text}d", value.mark)
-        return value
+        message = f"{value.text!r} is no number of days such as 7; a time goes to `once_in`"
+        self._nodes.error(value.mark, below(path, key), message)
+        return None
 
     def _group(self, node: Node, path: str, least: int) -> tuple[Condition, ...]:
         if isinstance(node, Sequence) and not node.items:
