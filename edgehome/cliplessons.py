@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -46,7 +48,7 @@ def examples_of(
             if not len(rows):
                 raise CameraError("clip_short", f"{part.clip} has no such seconds.", "")
             length = round(PIECE_S * rate)
-            common = {"shows": shows, "occasion": f"clip {part.clip.name}"[:300], "at": at}
+            common = {"shows": shows, "occasion": _occasion(part.clip), "at": at}
             for begin in range(0, len(rows), length):
                 piece = rows[begin : begin + length]
                 seconds = f"{part.start_s + begin / rate:g} s"
@@ -63,3 +65,9 @@ def _packed(rows: NDArray[np.float32]) -> dict[str, str]:
         "codes": base64.b64encode(codes.tobytes()).decode(),
         "scales": base64.b64encode(scales.tobytes()).decode(),
     }
+
+
+def _occasion(clip: Path) -> str:
+    """Return a name of a clip that another one of the same name has not."""
+    place = hashlib.sha256(os.fsencode(clip.absolute())).hexdigest()[:8]
+    return f"clip {clip.name[:250]} {place}"

@@ -1,7 +1,7 @@
 """Where lessons lie: a folder with a file each. Bytes; what is in them is the learner's business.
 
     taught/NAME.json      the lesson, and the head that was learnt of it
-    taught/NAME.removed   one that was taken out: `undo` brings it back
+    taught/NAME.removed   one that was taken out: `undo` brings it back; NAME.removed2 a later one
     taught/NAME.broken    one that could not be read
 
 Files belong to whom the state folder belongs, also when root's command writes them.
@@ -29,6 +29,8 @@ FOLDER = "taught"
 LARGEST_BYTES = 4_000_000
 """As of any head file."""
 MOST_LESSONS = 16
+MOST_REMOVED = 9
+"""Taken out under one name, and kept."""
 LONGEST_NAME = 40
 _NAME = re.compile(r"[a-z0-9][a-z0-9 _-]{0,39}")
 _GENERALS = Path(__file__).parent / "teaching"
@@ -122,14 +124,31 @@ class LessonStore:
             raise
 
     def remove(self, name: str) -> bool:
-        """Take a lesson out; return whether there was one. Raises OSError."""
-        return self._rename(name, ".json", ".removed")
+        """Take a lesson out; return whether there was one. Raises OSError.
+
+        Those that were taken out under this name before stay: the last MOST_REMOVED of them.
+        """
+        before = self._removed(name)
+        gone = self._rename(name, ".json", f".removed{before[-1][0] + 1 if before else ''}")
+        for _, path in before[: -(MOST_REMOVED - 1)] if gone else ():
+            path.unlink(missing_ok=True)
+        return gone
 
     def restore(self, name: str) -> bool:
         """Bring back the one that was taken out last; return whether there was one."""
-        if (self.folder / f"{name}.json").exists():
+        removed = self._removed(name)
+        if not removed or (self.folder / f"{name}.json").exists():
             return False
-        return self._rename(name, ".removed", ".json")
+        return self._rename(name, removed[-1][1].suffix, ".json")
+
+    def _removed(self, name: str) -> list[tuple[int, Path]]:
+        """Return what was taken out under a name, the last one at the end."""
+        found = []
+        for path in self.folder.glob(f"{name}.removed*"):
+            number = path.name.removeprefix(f"{name}.removed")
+            if number.isdecimal() or not number:
+                found.append((int(number or 1), path))
+        return sorted(found)
 
     def set_aside(self, name: str) -> bool:
         """Put away a file that cannot be read, so that the next lesson begins anew."""

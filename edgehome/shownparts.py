@@ -10,6 +10,8 @@ from pathlib import Path
 
 from edgehome.types import EdgehomeError
 
+LONGEST_S = 60.0
+"""Of an example that is named by its time."""
 _TIMES = re.compile(r"(\d\d:\d\d(?::\d\d)?)\.\.(\d\d:\d\d(?::\d\d)?)")
 _PART = re.compile(r"(.+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
@@ -40,6 +42,12 @@ def span_of(text: str) -> tuple[float, float] | None:
         since -= timedelta(days=1)
     if since > now:
         since, until = since - timedelta(days=1), until - timedelta(days=1)
+    if until - since > timedelta(seconds=LONGEST_S):
+        raise EdgehomeError(
+            "time_invalid",
+            f"{text} is longer than a minute.",
+            "Name the seconds that show it, such as 22:14:03..22:14:09.",
+        )
     return since.timestamp(), until.timestamp() + (1.0 if since == until else 0.0)
 
 

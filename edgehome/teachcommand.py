@@ -106,6 +106,12 @@ def _change(store: LessonStore, name: str, options: argparse.Namespace) -> Lesso
     listed = [(True, text) for text in options.yes] + [(False, text) for text in options.no]
     times = [(shows, span) for shows, text in listed if (span := span_of(text))]
     parts = [(shows, part_of(text)) for shows, text in listed if not span_of(text)]
+    if times and parts:
+        raise EdgehomeError(
+            "time_invalid",
+            "Clips and times cannot be named in one command.",
+            "Use one for the clips, and one for the times: nothing was learnt yet.",
+        )
     status = None
     if parts:
         status = _settled(_from_clips(store, name, parts, options.config))

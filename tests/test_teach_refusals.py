@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import numpy as np
 import pytest
 from command_line import edgehome
-from lessons import lesson
+from lessons import example, lesson
 
-from edgehome.lessonstore import LessonStore, lesson_name
-from edgehome.teaching.lessonfile import encode_lesson
+from edgehome.lessonstore import MOST_REMOVED, LessonStore, lesson_name
+from edgehome.teaching.child import learn
+from edgehome.teaching.lessonfile import decode_lesson, encode_lesson
+from edgehome.types import Problem
 
 EX_USAGE, EX_DATAERR = 64, 65
 SPACE = "movinet-a0-kinetics600"
@@ -58,6 +62,70 @@ def test_an_import_never_replaces_what_was_taught_here(home: Home, tmp_path: Pat
     assert "taught here already" in refused.stderr
     assert "--remove" in refused.stderr
     assert LessonStore(home.state).read("dance") == before
+
+
+def test_what_was_removed_is_kept_though_another_of_the_name_is_removed_after_it(
+    home: Home,
+) -> None:
+    mine = home.put(SPACE)
+    store = LessonStore(home.state)
+    home.teach("dance", "--remove")
+    other = encode_lesson(replace(lesson(1, 2), embedding=SPACE), None)
+    for _ in range(2 * MOST_REMOVED):
+        store.write("dance", other)
+        home_removed = store.remove("dance")
+        assert home_removed
+        if store.restore("dance"):
+            assert store.read("dance") == other
+            (store.folder / "dance.json").unlink()
+    assert store.restore("dance")
+    assert store.read("dance") == mine
+    for _ in range(2 * MOST_REMOVED):
+        store.write("dance", other)
+        store.remove("dance")
+    assert len(list(store.folder.glob("dance.removed*"))) == MOST_REMOVED
+
+
+def test_what_can_no_longer_be_undone_stays() -> None:
+    """The last fifty changes can; the examples of those before are no reason to forget all."""
+    taught, chance = lesson(1, 1), np.random.default_rng(3)
+    for _ in range(60):
+        added = taught.add([example(chance, shows=True)], "2026-11-23T10:00:00+00:00")
+        assert not isinstance(added, Problem)
+        taught = added
+    job = {"name": "dance", "embedding": "made", "rate": 5.0, "moving_s_a_day": 7200.0}
+    file = base64.b64encode(encode_lesson(taught, None)).decode()
+    undos = [{"did": "undo"}] * (len(taught.steps) - 1)
+    answer = learn({**job, "file": file, "changes": undos})
+    assert answer["problem"] is None
+    left = decode_lesson(base64.b64decode(answer["file"]), "dance")
+    assert (len(left.steps), len(left.shown)) == (1, 62 - len(undos))
+    again = learn({**job, "file": answer["file"], "changes": [{"did": "undo"}]})
+    assert again["problem"][0] == "lesson_new"
+    assert again["file"] == answer["file"]
+
+
+def test_times_are_of_seconds_and_go_alone(home: Home) -> None:
+    for span in ("22:14:03..22:15:04", "22:14..22:13"):
+        done = home.teach("dance", "--yes", span)
+        assert done.returncode == EX_USAGE
+        assert "longer than a minute" in done.stderr
+    mixed = home.teach("dance", "--yes", "22:14:03..22:14:09", home.clips / "room-day-fight.mp4")
+    assert mixed.returncode == EX_USAGE
+    assert "nothing was learnt" in mixed.stderr
+    assert LessonStore(home.state).names() == []
+
+
+def test_clips_of_one_name_in_several_folders_are_several(home: Home, tmp_path: Path) -> None:
+    shown = []
+    for number, name in enumerate(FIGHTS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shown.append(folder / "1.mp4")
+        shown[-1].write_bytes((home.clips / f"{name}.mp4").read_bytes())
+    calm = [home.clips / f"{name.replace('fight', 'walk')}.mp4" for name in FIGHTS]
+    done = home.teach("scuffle", "--yes", *shown, "--no", *calm, "--json")
+    assert json.loads(done.stdout)["says"].startswith("finds about")
 
 
 def test_what_was_taught_to_another_model_is_told_wherever_it_is_named(

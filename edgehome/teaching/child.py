@@ -130,6 +130,10 @@ def _content(example: Example) -> tuple[bool, bytes]:
 def _imported(lesson: Lesson, job: Mapping[str, Any]) -> Lesson | Problem:
     general = _general(lesson.embedding)
     widths = {example.codes.shape[1] for example in lesson.examples}
+    if not LEAST_RATE <= lesson.rate <= MOST_RATE:
+        return Problem(
+            "lesson_invalid", f"The file has {lesson.rate} frames a second.", "Export it anew."
+        )
     if lesson.embedding == job["embedding"] and (general is None or widths <= {general.width}):
         return lesson
     return Problem(

@@ -119,9 +119,10 @@ class Lesson:
 
     def undo(self) -> Lesson | Problem:
         """Return the lesson as it was before its last version, or why there is none."""
-        if not self.steps:
-            return Problem("lesson_new", f"There is nothing to undo for {self.name}.", "")
         last = self.version
+        older = any(example.since < last for example in self.examples)
+        if not self.steps or (len(self.steps) == 1 and older):  # what went before is not kept
+            return Problem("lesson_new", f"There is nothing to undo for {self.name}.", "")
         examples = tuple(
             replace(e, until=None) if e.until == last else e
             for e in self.examples
