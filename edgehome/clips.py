@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ def _parsed(rows: Reader, path: Path, folder: Path) -> tuple[list[LabelledClip],
             faults.append(f"{place}: {len(cells)} values for {len(columns)} columns")
         elif not row["path"] or "\0" in row["path"]:
             faults.append(f"{place}: path is empty")
-        elif (before := lines.setdefault(row["path"], rows.line_num)) != rows.line_num:
+        elif (before := lines.setdefault(normpath(row["path"]), rows.line_num)) != rows.line_num:
             faults.append(
                 f"{place}: {row['path']} is listed already in line {before}: give a clip one row, "
                 "with all its labels and segments"

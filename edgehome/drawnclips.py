@@ -88,24 +88,24 @@ class Seen:
 
     def notes(self, plan: Plan, unlabelled: int) -> list[str]:
         """Return what is to be known of how the list was read."""
-        named = [plan.is_normal(clip) for clip in self.clips]
-        asked = {plan.label.casefold()} if plan.label else None
         found = []
-        if not any(named):
+        if not any(plan.is_normal(clip) for clip in self.clips):
             found.append(
                 f"no clip is labelled {' or '.join(plan.normal)}: all that do not show the "
                 "activity are taken for normal (--normal says which are)"
             )
-        elif asked and (
-            left := sum(
-                not normal and not asked & {name.casefold() for name in clip.labels}
-                for clip, normal in zip(self.clips, named, strict=True)
-            )
-        ):
-            found.append(f"{left} clips of other activities are left out")
         if unlabelled:
             found.append(f"{unlabelled} clips without a label are left out")
         return found
+
+    def others(self, plan: Plan, label: str) -> list[str]:
+        """Return what is to be known of the clips of other activities."""
+        calm = self.calm(plan, label)
+        left = sum(
+            label not in clip.labels and not normal
+            for clip, normal in zip(self.clips, calm, strict=True)
+        )
+        return [f"{label}: {left} clips of other activities are left out"] if left else []
 
 
 def watch(clips: Sequence[LabelledClip], recognizer: Recognizer, progress: Progress) -> Seen:

@@ -231,4 +231,6 @@ def _wrong_teaching(options: argparse.Namespace) -> str:
         return "--rate does not go with --teach and --novelty: they use the model's own"
     if options.picture and not options.picture.absolute().parent.is_dir():
         return f"there is no folder {options.picture.absolute().parent} for --picture"
+    if options.picture and options.picture.is_dir():
+        return f"{options.picture} is a folder: --picture wants a file"
     return ""

@@ -57,7 +57,7 @@ def curves(
         rate = recognizer.manifest.rate
         seen = watch(kept, recognizer, progress)
     windows = [_windows(embeddings) for embeddings in seen.embeddings]
-    found = {}
+    found, notes = {}, []
     for label in labels:
         shows = np.array([label in clip.labels for clip in seen.clips])
         kinds = shows, np.array(seen.calm(plan, label))
@@ -67,13 +67,16 @@ def curves(
         ]
         if any(points):
             found[label] = {"seen": [point for point in points if point]}
+            notes += seen.others(plan, label)
+        else:
+            notes.append(f"{label}: too few clips of it, or of normal beside it, in any one home")
         progress(label)
     progress("")
     if not found:
         wanted = f"{_LEAST} normal clips and one of {plan.label or 'anything else'}"
         raise few(plan, seen, wanted, len(clips) - len(kept))
     return {
-        **head_of(model, plan, seen, len(clips) - len(kept)),
+        **head_of(model, plan, seen, len(clips) - len(kept), notes),
         "by": "minutes of normal seen",
         "general": dict(_NAMES),
         "labels": found,

@@ -51,17 +51,16 @@ def curves(
     with Recognizer(model) as recognizer:
         rate, space = recognizer.manifest.rate, recognizer.manifest.embedding
         seen = watch(kept, recognizer, progress)
-    try:
-        shipped: General | None = shipped_general(space)
-    except ModelError:  # none for this space: the curve is left out, and that is said
-        shipped = None
+    shipped = _shipped(space)
     found, notes = {}, []
     for label in labels:
         watched, beyond = _watched(seen, plan, label, rate)
         of_label = _curves(watched, plan, shipped, progress)
         if of_label:
             found[label] = of_label
-            notes += _notes(label, of_label, plan, beyond)
+            notes += seen.others(plan, label) + _notes(label, of_label, plan, beyond)
+        else:
+            notes.append(f"{label}: too few clips of it, or of normal beside it, in any one home")
     progress("")
     if not found:
         least = plan.examples[0]
@@ -77,6 +76,14 @@ def curves(
         },
         "labels": found,
     }, seen.failures
+
+
+def _shipped(space: str) -> General | None:
+    """Return what edgehome brings for a space; where that is none the curve is left out."""
+    try:
+        return shipped_general(space)
+    except ModelError:
+        return None
 
 
 def _watched(seen: Seen, plan: Plan, label: str, rate: float) -> tuple[list[Watched], int]:

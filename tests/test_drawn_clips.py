@@ -83,12 +83,14 @@ def test_other_activities_and_clips_without_a_label_are_left_out_and_told(lists:
     )  # fmt: skip
     found = lists.result("--teach", "1,9", "--label", "fall")
     assert found["notes"] == [
-        "2 clips of other activities are left out",
         "1 clips without a label are left out",
+        "fall: 2 clips of other activities are left out",
         "fall, 9 examples: no source has 11 clips of it",
     ]
     (one,) = found["labels"]["fall"]["shipped"]
     assert one["judged"] == 3 + 4
+    both = lists.result("--teach", "1")
+    assert "climb: too few clips of it, or of normal beside it, in any one home" in both["notes"]
 
 
 @pytest.mark.parametrize("how", ["--teach=1", "--novelty"])
@@ -111,6 +113,7 @@ def test_wrong_questions_are_refused_before_the_clips_are_watched(
         (("--teach", "1", "--novelty"), "ask one after the other"),
         (("--novelty", "--rate", "2"), "--rate does not go"),
         (("--novelty", "--picture", str(tmp_path / "no" / "a.svg")), "no folder"),
+        (("--novelty", "--picture", str(tmp_path)), "is a folder"),
     ):
         status, _, told_ = lists.evaluate(*options)
         assert (status, words in told_) == (EX_USAGE, True), told_
@@ -123,6 +126,7 @@ def test_wrong_questions_are_refused_before_the_clips_are_watched(
     ("text", "words"),
     [
         ("path,labels\na.mp4,fall\nb.mp4,normal\na.mp4,normal\n", ":4: a.mp4 is listed already in"),
+        ("path,labels\na.mp4,fall\n./a.mp4,normal\n", ":3: ./a.mp4 is listed already in line 2"),
         ("path;labels\na.mp4;fall\n", "there are semicolons between the columns: write commas"),
         ("path\tlabels\na.mp4\tfall\n", "there are tabs between the columns: write commas"),
     ],

@@ -82,7 +82,9 @@ def draws_of(
 
 def elsewhere(clips: Sequence[Watched], place: str) -> General | None:
     """Return general negatives made of the clips of other places; None without any."""
-    others = [c.windows[::_STRIDE] for c in clips if c.place != place and c.shown is None]
+    judged = {clip.group for clip in clips if clip.place == place}
+    away = [clip for clip in clips if clip.place != place and clip.group not in judged]
+    others = [clip.windows[::_STRIDE] for clip in away if clip.shown is None]
     if not others:
         return None
     number = np.repeat(np.arange(len(others)), [len(windows) for windows in others])
