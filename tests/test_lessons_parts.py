@@ -17,6 +17,7 @@ import pytest
 
 from edgehome.errands import Errands
 from edgehome.filewatch import FolderWatch
+from edgehome.lessonasked import span_of
 from edgehome.lessons import Lessons
 from edgehome.lessonstore import FOLDER, LessonStore, kept_of
 from edgehome.messages import Ready
@@ -161,12 +162,15 @@ def test_a_label_of_the_model_cannot_be_taught(home: Home) -> None:
 def test_feedback_takes_the_window_of_an_alert_for_a_taught_activity_alone(home: Home) -> None:
     home.show("dance")
     home.until(lambda: version(home) == 1)
-    at = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)
-    since = datetime(2026, 11, 23, 10, 0, 20, tzinfo=UTC)
+    at = datetime.now(UTC) - timedelta(seconds=60)
+    since = at - timedelta(seconds=10)
     alert = Alert("1", at, "Rule", "party", Severity.INFO, "x", 0.5, since=since)
     home.lessons.judge(alert, {"dance": 0.5})
     take = home.takes()[-1]
-    assert (take.since, take.until) == (since.timestamp() - 3.0, at.timestamp())
+    assert (take.since, take.until) == (since.timestamp() - 3.0, at.timestamp() + 5.0)
+    early = at.timestamp() + 2.0
+    assert span_of(alert, early) == (since.timestamp() - 3.0, early), "nothing is to come"
+    assert span_of(alert, 0.0)[1] == at.timestamp(), "the clock was put right since"
     home.answer(take)
     home.until(lambda: version(home) == 2)
     assert home.lessons.told()[0].shown == 1
