@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edgehome.clips import LabelledClip
 
 EX_USAGE, EX_DATAERR = 64, 65
+_OF_HEADS = {"rate": "use the model's own", "alarms": "rank, and have no threshold"}
+"""Options that the curves of teaching and novelty do not have, and why."""
 
 
 def add_measuring(
@@ -61,8 +63,8 @@ def _add_evaluate(commands: Any, config: Path) -> None:  # noqa: ANN401
     evaluate.add_argument("--model", type=Path, help="a .tflite file (without: the config's)")
     evaluate.add_argument("-c", "--config", type=Path, default=config)
     evaluate.add_argument(
-        "--alarms", type=float, default=1.0, metavar="N",
-        help="false alarms an hour at which recall is told (%(default)s)",
+        "--alarms", type=_alarms, metavar="N",
+        help="false alarms an hour at which recall is told (1)",
     )  # fmt: skip
     evaluate.add_argument(
         "--rate", type=_rate, default=0.0, metavar="FPS",
@@ -135,12 +137,24 @@ def _add_budget(commands: Any, config: Path) -> None:  # noqa: ANN401
     budget.set_defaults(run=_budget)
 
 
-def _rate(value: str) -> float:
-    """Return frames a second; raises ValueError, which argparse tells."""
-    rate = float(value)
-    if not 0.1 <= rate <= 100:  # nor is what is no number
-        raise ValueError(f"{rate} is no rate")
-    return rate
+def _number(text: str, least: float, most: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:  # nor is what is no number
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {least:g} to {most:g}")
+    return number
+
+
+def _rate(text: str) -> float:
+    """Return frames a second."""
+    return _number(text, 0.1, 100)
+
+
+def _alarms(text: str) -> float:
+    """Return false alarms an hour."""
+    return _number(text, 0.01, 3600)
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -182,6 +196,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     from edgehome.evaluate import evaluate, render
     from edgehome.replay.output import terminal_progress
 
+    if wrong := _wrong_options(options):
+        sys.stderr.write(f"edgehome evaluate: {wrong}\n")
+        return EX_USAGE
     clips = read_clips(options.clips, folder=options.folder, split=options.split)
     model = options.model or required(options.config).recognizer.model
     if options.teach or options.novelty:
@@ -189,7 +206,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     result, failures = evaluate(
         clips,
         model,
-        alarms_an_hour=options.alarms,
+        alarms_an_hour=options.alarms or 1.0,
         rate=options.rate,
         progress=terminal_progress,
     )
@@ -209,9 +226,6 @@ def _evaluate_teaching(clips: Sequence[LabelledClip], model: Path, options: Any)
     else:
         from edgehome.teachcurves import curves, render
 
-    if wrong := _wrong_teaching(options):
-        sys.stderr.write(f"edgehome evaluate: {wrong}\n")
-        return EX_USAGE
     label = options.label or ""
     plan = Plan(options.teach or (), options.draws, label, options.place, options.normal)
     result, failures = curves(clips, model, plan, progress=terminal_progress)
@@ -223,12 +237,16 @@ def _evaluate_teaching(clips: Sequence[LabelledClip], model: Path, options: Any)
     return EX_DATAERR if failures else 0
 
 
-def _wrong_teaching(options: argparse.Namespace) -> str:
+def _wrong_options(options: argparse.Namespace) -> str:
     """Return what is wrong with the options, before minutes are spent; nothing else."""
+    if not options.teach and not options.novelty:
+        asked = "--picture" if options.picture else "--label" if options.label else ""
+        return f"{asked} is of curves: add --teach 1,3,5,10 or --novelty" if asked else ""
     if options.teach and options.novelty:
         return "--teach and --novelty are two questions: ask one after the other"
-    if options.rate:
-        return "--rate does not go with --teach and --novelty: they use the model's own"
+    for name, why in _OF_HEADS.items():
+        if getattr(options, name):
+            return f"--{name} does not go with --teach and --novelty: they {why}"
     if options.picture and not options.picture.absolute().parent.is_dir():
         return f"there is no folder {options.picture.absolute().parent} for --picture"
     if options.picture and options.picture.is_dir():

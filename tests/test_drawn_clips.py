@@ -112,11 +112,16 @@ def test_wrong_questions_are_refused_before_the_clips_are_watched(
     for options, words in (
         (("--teach", "1", "--novelty"), "ask one after the other"),
         (("--novelty", "--rate", "2"), "--rate does not go"),
+        (("--novelty", "--alarms", "2"), "--alarms does not go"),
+        (("--label", "fall"), "add --teach 1,3,5,10 or --novelty"),
+        (("--picture", "a.svg"), "add --teach 1,3,5,10 or --novelty"),
         (("--novelty", "--picture", str(tmp_path / "no" / "a.svg")), "no folder"),
         (("--novelty", "--picture", str(tmp_path)), "is a folder"),
     ):
         status, _, told_ = lists.evaluate(*options)
         assert (status, words in told_) == (EX_USAGE, True), told_
+    with pytest.raises(SystemExit):
+        lists.evaluate("--alarms", "many")
     status, _, told_ = lists.evaluate("--novelty", "--label", "juggle")
     assert status == EX_DATAERR
     assert "the list's labels are: fall, normal" in told_
