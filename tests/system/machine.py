@@ -67,6 +67,14 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 30
         time.sleep(0.1)
 
 
+def _of_process(process: int, name: str) -> str:
+    """Return a file of a process in /proc; empty for one that has ended since it was listed."""
+    try:
+        return Path(f"/proc/{process}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 class Machine:
     """One booted copy of a base; `with` boots it and powers it off."""
 
@@ -163,11 +171,11 @@ class Machine:
         assert self._boot.poll() is None, self._console.read_text(errors="replace")
         family = [self._boot.pid]
         for parent in family:
-            children = Path(f"/proc/{parent}/task/{parent}/children")
-            family += [int(child) for child in children.read_text().split()]
+            children = _of_process(parent, f"task/{parent}/children")
+            family += [int(child) for child in children.split()]
         for process in family:
-            status = Path(f"/proc/{process}/status").read_text()
-            numbers = status.partition("NSpid:")[2].splitlines()[0].split()
+            status = _of_process(process, "status")
+            numbers = status.partition("NSpid:")[2].partition("\n")[0].split()
             if len(numbers) > 1 and int(numbers[-1]) == INIT and "Name:\tsystemd\n" in status:
                 self._init = process
         return self._init > 0
