@@ -8,6 +8,7 @@ next to it that costs one comparison.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ NEAR_ENDS = 0.75
 """It is near no more at this part of `above`, or at `below` where that is less."""
 
 
-class Signal:
+class Signal(ABC):
     """What is true or false in each frame."""
 
     __slots__ = ("since", "value")
@@ -31,9 +32,9 @@ class Signal:
         self.since: datetime | None = None
         """Wall clock of the last change; None where there was none."""
 
+    @abstractmethod
     def measure(self, clock: Any) -> float | str:  # noqa: ANN401 - the rules' own
         """Return what is told of it as evidence."""
-        raise NotImplementedError
 
 
 class Level(Signal):

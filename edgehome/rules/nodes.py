@@ -6,6 +6,7 @@ all rules share. Everything above is a rule's own, so that a rule can begin anew
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,9 @@ class Node(Signal):
         self.stale = False
         """Of an owner: something in its tree was looked at, and its attempt does not know yet."""
 
+    @abstractmethod
     def look(self, clock: Clock) -> bool:
         """Return whether it holds in this frame; called at most once a frame."""
-        raise NotImplementedError
 
     def measure(self, clock: Clock) -> float:
         """Return what is told as evidence: of a group, how many children hold."""
